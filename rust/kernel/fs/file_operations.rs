@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! File operations.
+//!
+//! [`FileOperations`] is implemented once for each kind of file, and [`FileOperationsTable`] makes
+//! the `struct file_operations` that C calls out of it.
+//!
+//! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
+
+use crate::{
+    bindings,
+    error::VTABLE_DEFAULT_ERROR,
+    fs::File,
+    module::this_module,
+    prelude::*,
+    seq_file::SeqFile,
+    sync::poll::PollTable,
+    types::ForeignOwnable,
+    wait_queue::WaitQueueHead, //
+};
+use core::marker::PhantomData;
+
+/// What [`FileOperations::poll`] answers, as a mask.
+///
+/// C header: [`include/uapi/linux/eventpoll.h`](srctree/include/uapi/linux/eventpoll.h)
+pub mod events {
+    /// There is something to read, or to wait for no longer.
+    pub const EPOLLIN: u32 = crate::bindings::EPOLLIN;
+    /// The file takes data.
+    pub const EPOLLOUT: u32 = crate::bindings::EPOLLOUT;
+    /// There is an error; reported whether asked for or not.
+    pub const EPOLLERR: u32 = crate::bindings::EPOLLERR;
+    /// The other side is gone; reported whether asked for or not.
+    pub const EPOLLHUP: u32 = crate::bindings::EPOLLHUP;
+    /// As [`EPOLLIN`], of normal priority.
+    pub const EPOLLRDNORM: u32 = crate::bindings::EPOLLRDNORM;
+}
+
+/// The operations of one kind of file.
+///
+/// The file owns a [`Private`](FileOperations::Private), stored in C's `private_data`, from the
+/// moment it is made until [`release`](FileOperations::release). All operations run in process
+/// context and may sleep.
+#[vtable]
+pub trait FileOperations: Sized + 'static {
+    /// What the file owns.
+    type Private: ForeignOwnable + Send + Sync + 'static;
+
+    /// Called once, when the last reference to the file is gone.
+    fn release(private: Self::Private, _file: &File) {
+        drop(private);
+    }
+
+    /// Returns the wait queue on which a change of what [`poll`](FileOperations::poll) answers is
+    /// announced.
+    ///
+    /// It is found in what the file owns, for a borrow of any length: `epoll` keeps its entry in
+    /// the queue until the file is released, and a queue that could go away earlier does not pass
+    /// the type checker.
+    fn wait_queue<'a>(
+        _private: <Self::Private as ForeignOwnable>::Borrowed<'a>,
+    ) -> &'a WaitQueueHead
+    where
+        Self: 'a,
+    {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Returns which of the [`events`] have happened.
+    ///
+    /// Must call [`OpenFile::poll_wait`] before looking at what the answer depends on: a change
+    /// after the look then wakes the caller.
+    fn poll(_file: &OpenFile<'_, Self>, _table: &PollTable<'_>) -> u32 {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Adds lines to `/proc/<pid>/fdinfo/<fd>`, after those of the VFS.
+    fn show_fdinfo(_file: &OpenFile<'_, Self>, _m: &SeqFile) {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Serves `ioctl(2)`.
+    ///
+    /// [`ENOTTY`] is the answer to an unknown command.
+    fn ioctl(_file: &OpenFile<'_, Self>, _cmd: u32, _arg: usize) -> Result<isize> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+
+    /// Serves `ioctl(2)` of a 32-bit program on a 64-bit kernel.
+    ///
+    /// Without this method [`ioctl`](FileOperations::ioctl) serves them too, with the argument
+    /// taken as a pointer.
+    #[cfg(CONFIG_COMPAT)]
+    fn compat_ioctl(_file: &OpenFile<'_, Self>, _cmd: u32, _arg: usize) -> Result<isize> {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+}
+
+/// A file during one of its [`FileOperations`], before its release.
+///
+/// # Invariants
+///
+/// - The file was made with a [`FileOperationsTable<T>`], and `private_data` is the result of
+///   [`ForeignOwnable::into_foreign`] on a `T::Private`.
+/// - It stays so, and nothing but shared borrows of it are made, at least until the file's
+///   release, which comes after `'a`.
+pub struct OpenFile<'a, T: FileOperations> {
+    file: &'a File,
+    _private: PhantomData<T>,
+}
+
+impl<'a, T: FileOperations> OpenFile<'a, T> {
+    /// # Safety
+    ///
+    /// `file` must have been made with a [`FileOperationsTable<T>`] and a `T::Private`, not be
+    /// released before the end of `'a`, and have no `fdget_pos()` call active on this thread that
+    /// did not take `f_pos_lock`.
+    unsafe fn from_raw(file: *mut bindings::file) -> Self {
+        // INVARIANT: As the caller promises. The operations below only make shared borrows.
+        Self {
+            // SAFETY: The caller promises what `File` needs.
+            file: unsafe { File::from_raw_file(file) },
+            _private: PhantomData,
+        }
+    }
+
+    /// Returns the file.
+    #[inline]
+    pub fn file(&self) -> &'a File {
+        self.file
+    }
+
+    /// Borrows what the file owns.
+    #[inline]
+    pub fn private(&self) -> <T::Private as ForeignOwnable>::Borrowed<'a> {
+        // SAFETY: The file is valid for `'a`, and `private_data` does not change until release.
+        let private = unsafe { (*self.file.as_ptr()).private_data };
+
+        // SAFETY: By the type invariants this came from `into_foreign()`, and until the release,
+        // which comes after `'a`, there are only shared borrows of it.
+        unsafe { <T::Private as ForeignOwnable>::borrow(private) }
+    }
+
+    /// Lets the caller of `poll(2)`, `select(2)` or `epoll_ctl(2)` wait on
+    /// [`FileOperations::wait_queue`].
+    #[inline]
+    pub fn poll_wait(&self, table: &PollTable<'_>) {
+        let queue = T::wait_queue(self.private());
+        // SAFETY: `wait_queue()` finds the queue in a borrow of any lifetime, so also in one that
+        // ends with the file's release. By the type invariants such a borrow is possible: what the
+        // file owns stays until then, and with it the queue.
+        unsafe { table.register_wait_queue(self.file, queue) };
+    }
+}
+
+/// A `struct file_operations` whose functions are those of `T`.
+///
+/// Lives in a `static`, so that its address tells the files made with it from all others.
+///
+/// # Invariants
+///
+/// `inner.owner` is the module that holds `T`'s functions, so that a file keeps them in place.
+#[repr(transparent)]
+pub struct FileOperationsTable<T: FileOperations> {
+    inner: bindings::file_operations,
+    _operations: PhantomData<T>,
+}
+
+// SAFETY: Nothing ever writes to the table.
+unsafe impl<T: FileOperations> Sync for FileOperationsTable<T> {}
+
+impl<T: FileOperations> Default for FileOperationsTable<T> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<T: FileOperations> FileOperationsTable<T> {
+    /// Creates the table.
+    pub const fn new() -> Self {
+        // INVARIANT: `OwnerModule` is the module in which `T` implements `FileOperations`.
+        Self {
+            inner: bindings::file_operations {
+                owner: this_module::<T::OwnerModule>().as_ptr(),
+                release: Some(Self::release),
+                poll: if T::HAS_POLL { Some(Self::poll) } else { None },
+                show_fdinfo: if T::HAS_SHOW_FDINFO {
+                    Some(Self::show_fdinfo)
+                } else {
+                    None
+                },
+                unlocked_ioctl: if T::HAS_IOCTL {
+                    Some(Self::ioctl)
+                } else {
+                    None
+                },
+                #[cfg(CONFIG_COMPAT)]
+                compat_ioctl: if T::HAS_COMPAT_IOCTL {
+                    Some(Self::compat_ioctl)
+                } else if T::HAS_IOCTL {
+                    bindings::compat_ptr_ioctl
+                } else {
+                    None
+                },
+                ..pin_init::zeroed()
+            },
+            _operations: PhantomData,
+        }
+    }
+
+    /// Returns a raw pointer to the C struct.
+    #[inline]
+    pub const fn as_ptr(&'static self) -> *const bindings::file_operations {
+        &self.inner
+    }
+
+    /// # Safety
+    ///
+    /// Called by C as `->release()` of a file made with this table.
+    unsafe extern "C" fn release(
+        _inode: *mut bindings::inode,
+        file: *mut bindings::file,
+    ) -> c_int {
+        // SAFETY: The file is valid during its release, after which nobody reads `private_data`.
+        let private = unsafe { (*file).private_data };
+        // SAFETY: The file was made with `into_foreign()`'s result, and as this is its release, no
+        // borrow of it is left.
+        let private = unsafe { <T::Private as ForeignOwnable>::from_foreign(private) };
+
+        // SAFETY: The file is valid during its release, and nobody reads or writes it any more.
+        T::release(private, unsafe { File::from_raw_file(file) });
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Called by C as `->poll()` of a file made with this table.
+    unsafe extern "C" fn poll(
+        file: *mut bindings::file,
+        table: *mut bindings::poll_table,
+    ) -> bindings::__poll_t {
+        // SAFETY: C calls with a file that is not released during the call; polling does not touch
+        // the file position.
+        let file = unsafe { OpenFile::<T>::from_raw(file) };
+        // SAFETY: C calls with a table that is valid during the call, or null.
+        let table = unsafe { PollTable::from_raw(table) };
+
+        T::poll(&file, &table)
+    }
+
+    /// # Safety
+    ///
+    /// Called by C as `->show_fdinfo()` of a file made with this table.
+    unsafe extern "C" fn show_fdinfo(m: *mut bindings::seq_file, file: *mut bindings::file) {
+        // SAFETY: procfs holds a reference to the file during the call, and does not touch its file
+        // position.
+        let file = unsafe { OpenFile::<T>::from_raw(file) };
+        // SAFETY: procfs calls with a `seq_file` that is its own during the call.
+        let m = unsafe { SeqFile::from_raw(m) };
+
+        T::show_fdinfo(&file, m);
+    }
+
+    /// # Safety
+    ///
+    /// Called by C as `->unlocked_ioctl()` of a file made with this table.
+    unsafe extern "C" fn ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
+        // SAFETY: C calls with a file that is not released during the call; `ioctl(2)` does not
+        // touch the file position.
+        let file = unsafe { OpenFile::<T>::from_raw(file) };
+
+        match T::ioctl(&file, cmd, arg) {
+            Ok(ret) => ret as c_long,
+            Err(err) => err.to_errno() as c_long,
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by C as `->compat_ioctl()` of a file made with this table.
+    #[cfg(CONFIG_COMPAT)]
+    unsafe extern "C" fn compat_ioctl(
+        file: *mut bindings::file,
+        cmd: c_uint,
+        arg: c_ulong,
+    ) -> c_long {
+        // SAFETY: C calls with a file that is not released during the call; `ioctl(2)` does not
+        // touch the file position.
+        let file = unsafe { OpenFile::<T>::from_raw(file) };
+
+        match T::compat_ioctl(&file, cmd, arg) {
+            Ok(ret) => ret as c_long,
+            Err(err) => err.to_errno() as c_long,
+        }
+    }
+}

@@ -1,0 +1,418 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Process identifiers.
+//!
+//! A [`Pid`] stands for a process, a thread, a process group or a session without keeping it alive,
+//! and never for another one that got the same number later.
+//!
+//! C header: [`include/linux/pid.h`](srctree/include/linux/pid.h)
+
+use crate::{
+    bindings,
+    error::to_result,
+    pid_namespace::PidNamespace,
+    prelude::*,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        rcu, //
+    },
+    task::Task,
+    types::Opaque,
+    wait_queue::WaitQueueHead, //
+};
+use core::{
+    marker::PhantomPinned,
+    pin::Pin,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+use pin_init::pinned_drop;
+
+/// A pid number, as user space knows it.
+pub type PidNr = bindings::pid_t;
+
+/// What a task uses a [`Pid`] as.
+#[doc(alias = "pid_type")]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum PidType {
+    /// Of the thread itself.
+    Pid = bindings::pid_type_PIDTYPE_PID,
+    /// Of its thread group, that is, its process.
+    Tgid = bindings::pid_type_PIDTYPE_TGID,
+    /// Of its process group.
+    Pgid = bindings::pid_type_PIDTYPE_PGID,
+    /// Of its session.
+    Sid = bindings::pid_type_PIDTYPE_SID,
+}
+
+/// Wraps the kernel's `struct pid`. Thread safe.
+///
+/// # Invariants
+///
+/// Instances are valid and counted: [`ARef<Pid>`] holds a reference of `get_pid()`.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::pid::{Pid, PidType};
+///
+/// let pid = Pid::of_task(current!(), PidType::Pid).ok_or(ESRCH)?;
+/// assert_eq!(pid.nr(), current!().pid());
+/// assert!(pid.has_task(PidType::Pid));
+/// # Ok::<(), Error>(())
+/// ```
+#[repr(transparent)]
+pub struct Pid(Opaque<bindings::pid>);
+
+// SAFETY: The last reference to a `struct pid` may be dropped on any thread.
+unsafe impl Send for Pid {}
+
+// SAFETY: Through a shared reference we read what never changes after `alloc_pid()`, or call C
+// functions that synchronise.
+unsafe impl Sync for Pid {}
+
+// SAFETY: `get_pid()` and `put_pid()` count references, and by the type invariants every instance
+// is counted.
+unsafe impl AlwaysRefCounted for Pid {
+    #[inline]
+    fn inc_ref(&self) {
+        // SAFETY: The existence of a shared reference means that the count is not zero.
+        unsafe { bindings::get_pid(self.as_ptr()) };
+    }
+
+    #[inline]
+    unsafe fn dec_ref(obj: NonNull<Self>) {
+        // SAFETY: The caller gives up a reference. `Pid` is `repr(transparent)`.
+        unsafe { bindings::put_pid(obj.cast().as_ptr()) };
+    }
+}
+
+impl PartialEq for Pid {
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        ptr::eq(self, other)
+    }
+}
+
+impl Eq for Pid {}
+
+impl Pid {
+    /// Creates a reference from a valid pointer.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point at a `struct pid` whose count does not drop to zero during `'a`.
+    #[inline]
+    pub unsafe fn from_raw<'a>(ptr: *mut bindings::pid) -> &'a Self {
+        // INVARIANT: The caller promises a valid, counted `struct pid`.
+        // SAFETY: The caller promises validity for `'a`; `Pid` is `repr(transparent)`.
+        unsafe { &*ptr.cast() }
+    }
+
+    /// Takes over the reference that a C function returned; [`None`] for null.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must be null, or point at a `struct pid` of which the caller gives up a reference.
+    #[inline]
+    unsafe fn from_get(ptr: *mut bindings::pid) -> Option<ARef<Self>> {
+        // SAFETY: The caller gives up a reference; `Pid` is `repr(transparent)`.
+        NonNull::new(ptr.cast()).map(|ptr| unsafe { ARef::from_raw(ptr) })
+    }
+
+    /// Returns a raw pointer to the C struct.
+    #[inline]
+    pub fn as_ptr(&self) -> *mut bindings::pid {
+        self.0.get()
+    }
+
+    /// Finds what has number `nr` in the pid namespace of the current task.
+    ///
+    /// Returns [`None`] when nothing has it.
+    #[doc(alias = "find_get_pid")]
+    #[inline]
+    pub fn find_get(nr: PidNr) -> Option<ARef<Self>> {
+        // SAFETY: `find_get_pid()` takes any number, and returns null or a reference.
+        unsafe { Self::from_get(bindings::find_get_pid(nr)) }
+    }
+
+    /// Finds what has number `nr` in pid namespace `ns`.
+    ///
+    /// Returns [`None`] when nothing has it.
+    #[doc(alias = "find_pid_ns")]
+    pub fn find_get_ns(nr: PidNr, ns: &PidNamespace) -> Option<ARef<Self>> {
+        let _rcu = rcu::read_lock();
+        // SAFETY: The RCU read lock is held, under which the result is valid, and `ns` is valid.
+        let pid = unsafe { bindings::find_pid_ns(nr, ns.as_ptr()) };
+        // SAFETY: `get_pid()` takes null, or a `struct pid` as found under the RCU read lock: its
+        // own reference on itself is dropped a grace period after it left the table.
+        unsafe { Self::from_get(bindings::get_pid(pid)) }
+    }
+
+    /// Returns what `task` uses as `kind`.
+    ///
+    /// Returns [`None`] when the task has been reaped.
+    #[doc(alias = "get_task_pid")]
+    #[inline]
+    pub fn of_task(task: &Task, kind: PidType) -> Option<ARef<Self>> {
+        // SAFETY: `task` is valid; the function returns null or a reference.
+        unsafe { Self::from_get(bindings::get_task_pid(task.as_ptr(), kind as u32)) }
+    }
+
+    /// Returns the number in the initial pid namespace.
+    #[doc(alias = "pid_nr")]
+    #[inline]
+    pub fn nr(&self) -> PidNr {
+        // SAFETY: By the type invariants, `self` is valid.
+        unsafe { bindings::pid_nr(self.as_ptr()) }
+    }
+
+    /// Returns the number in the pid namespace of the current task, 0 outside its hierarchy.
+    #[doc(alias = "pid_vnr")]
+    #[inline]
+    pub fn vnr(&self) -> PidNr {
+        // SAFETY: By the type invariants, `self` is valid.
+        unsafe { bindings::pid_vnr(self.as_ptr()) }
+    }
+
+    /// Returns the number in `ns`, 0 if `ns` is not the namespace it was allocated in or an ancestor
+    /// of that.
+    #[doc(alias = "pid_nr_ns")]
+    #[inline]
+    pub fn nr_ns(&self, ns: &PidNamespace) -> PidNr {
+        // SAFETY: By the type invariants, `self` is valid, and so is `ns`.
+        unsafe { bindings::pid_nr_ns(self.as_ptr(), ns.as_ptr()) }
+    }
+
+    /// Returns the depth of the pid namespace it was allocated in; 0 is the initial one.
+    #[inline]
+    pub fn level(&self) -> u32 {
+        // SAFETY: By the type invariants, `self` is valid; `level` never changes.
+        unsafe { (*self.as_ptr()).level }
+    }
+
+    /// Returns its numbers, from the initial pid namespace down to the one it was allocated in.
+    #[inline]
+    pub fn numbers(&self) -> impl DoubleEndedIterator<Item = PidNr> + ExactSizeIterator + '_ {
+        // SAFETY: By the type invariants, `self` is valid. `numbers` has `level + 1` elements, none
+        // of which changes once the pid can be found.
+        let numbers = unsafe {
+            (*self.as_ptr())
+                .numbers
+                .as_slice(self.level() as usize + 1)
+        };
+        numbers.iter().map(|upid| upid.nr)
+    }
+
+    /// Tells whether a task uses it as `kind`.
+    ///
+    /// Without a lock the answer may be out of date at once.
+    #[doc(alias = "pid_has_task")]
+    #[inline]
+    pub fn has_task(&self, kind: PidType) -> bool {
+        // SAFETY: By the type invariants, `self` is valid.
+        unsafe { bindings::pid_has_task(self.as_ptr(), kind as u32) }
+    }
+
+    /// Returns the task that uses it as `kind`, as long as the RCU read lock is held.
+    ///
+    /// Of several, as in a process group, it is one of them. Returns [`None`] once there is none:
+    /// for [`PidType::Pid`] and [`PidType::Tgid`], when the task has been reaped.
+    #[doc(alias = "pid_task")]
+    #[inline]
+    pub fn task<'rcu>(&self, kind: PidType, _rcu: &'rcu rcu::Guard) -> Option<&'rcu Task> {
+        // SAFETY: By the type invariants, `self` is valid. The RCU read lock is held.
+        let task = unsafe { bindings::pid_task(self.as_ptr(), kind as u32) };
+        // SAFETY: The task was attached under the RCU read lock, and a task's last reference is
+        // dropped a grace period after it is detached: it stays counted for `'rcu`. `Task` is
+        // `repr(transparent)`.
+        unsafe { task.cast::<Task>().as_ref() }
+    }
+
+    /// Returns a reference to the task that uses it as `kind`, as [`Pid::task`] finds it.
+    #[doc(alias = "get_pid_task")]
+    #[inline]
+    pub fn get_task(&self, kind: PidType) -> Option<ARef<Task>> {
+        // SAFETY: By the type invariants, `self` is valid.
+        let task = unsafe { bindings::get_pid_task(self.as_ptr(), kind as u32) };
+        // SAFETY: `get_pid_task()` returns null or a reference that is ours; `Task` is
+        // `repr(transparent)`.
+        NonNull::new(task.cast()).map(|task| unsafe { ARef::from_raw(task) })
+    }
+
+    /// Returns the wait queue that is woken when the process or thread exits and when it is reaped.
+    #[inline]
+    pub fn wait_pidfd(&self) -> &WaitQueueHead {
+        // SAFETY: By the type invariants, `self` is valid; `alloc_pid()` initialised its queue.
+        unsafe { WaitQueueHead::from_raw(&raw mut (*self.as_ptr()).wait_pidfd) }
+    }
+
+    /// Makes the kernel keep, from now on, how the process or thread ends.
+    ///
+    /// A pidfd exists only for a `Pid` of which this has succeeded. Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ESRCH`] if it was reaped without ever having been registered.
+    /// - [`ENOMEM`] if memory runs out.
+    #[doc(alias = "pidfs_register_pid")]
+    pub fn register(&self) -> Result {
+        // SAFETY: By the type invariants, `self` is valid.
+        to_result(unsafe { bindings::pidfs_register_pid_gfp(self.as_ptr(), bindings::GFP_KERNEL) })
+    }
+}
+
+impl PidNamespace {
+    /// Returns how many pid namespaces are above this one; 0 for the initial one.
+    #[inline]
+    pub fn level(&self) -> u32 {
+        // SAFETY: `self` is valid; `level` never changes.
+        unsafe { (*self.as_ptr()).level }
+    }
+}
+
+impl Task {
+    /// Returns 0 while the task runs, and a combination of `EXIT_ZOMBIE` and `EXIT_DEAD` later.
+    ///
+    /// Without a lock the answer may be out of date at once, but never goes back to 0.
+    #[inline]
+    pub fn exit_state(&self) -> u32 {
+        // SAFETY: By the type invariants, `self` is a valid task.
+        unsafe { bindings::task_exit_state(self.as_ptr()) }
+    }
+
+    /// Sends signal `sig` from the kernel, to the thread or, for [`PidType::Tgid`], its process.
+    ///
+    /// Permissions are not looked at, and the signal cannot be blocked by a container's init. Any
+    /// context that may take the task's signal lock with interrupts on or off.
+    ///
+    /// # Errors
+    ///
+    /// [`ESRCH`] if the task is gone, [`EAGAIN`] if a real-time signal cannot be queued.
+    #[doc(alias = "do_send_sig_info")]
+    pub fn send_signal(&self, sig: c_int, kind: PidType) -> Result {
+        // SAFETY: By the type invariants, `self` is a valid task.
+        to_result(unsafe { bindings::send_sig_priv(sig, self.as_ptr(), kind as u32) })
+    }
+
+    /// Tells whether the task is a thread group leader that other threads of its group outlive.
+    ///
+    /// Such a leader is not reported dead: the last of the other threads will be, or one of them
+    /// calls exec and takes the leader's place.
+    #[inline]
+    pub fn delay_group_leader(&self) -> bool {
+        // SAFETY: By the type invariants, `self` is a valid task.
+        unsafe { bindings::delay_group_leader(self.as_ptr()) }
+    }
+}
+
+/// What a [`Watch`] calls.
+pub trait Wake: Send + Sync {
+    /// Called when `pid` exits, and again when it is reaped, or for no reason at all.
+    ///
+    /// Atomic context: the wait queue's lock is held and interrupts are off. Must not sleep, and
+    /// must not touch the wait queue.
+    fn wake(&self, pid: &Pid);
+}
+
+/// Watches a [`Pid`] for the exit of its process or thread, until it is dropped.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::pid::{Pid, PidType, Wake, Watch};
+///
+/// struct Log;
+///
+/// impl Wake for Log {
+///     fn wake(&self, pid: &Pid) {
+///         pr_info!("something happened to {}\n", pid.nr());
+///     }
+/// }
+///
+/// let pid = Pid::of_task(current!(), PidType::Tgid).ok_or(ESRCH)?;
+/// let watch = KBox::pin_init(Watch::new(pid.clone(), Log), GFP_KERNEL)?;
+/// assert!(pid.wait_pidfd().is_active());
+/// drop(watch);
+/// # Ok::<(), Error>(())
+/// ```
+///
+/// # Invariants
+///
+/// `entry` is in the wait queue of `pid`, and its `private` points at this value.
+#[pin_data(PinnedDrop)]
+pub struct Watch<T: Wake> {
+    pid: ARef<Pid>,
+    wake: T,
+    #[pin]
+    entry: Opaque<bindings::wait_queue_entry>,
+    #[pin]
+    _pin: PhantomPinned,
+}
+
+impl<T: Wake> Watch<T> {
+    /// Starts to watch `pid`.
+    ///
+    /// What happened before is not reported: look at the pid after this to learn of it.
+    pub fn new(pid: ARef<Pid>, wake: T) -> impl PinInit<Self> {
+        pin_init!(&this in Self {
+            pid,
+            wake,
+            _pin: PhantomPinned,
+            // Comes last: from here on `wake` may be called.
+            entry <- Opaque::ffi_init(|entry: *mut bindings::wait_queue_entry| {
+                // INVARIANT: The entry goes into the queue of `pid`, with a pointer to `this`.
+                // SAFETY: `entry` is ours to write. `this` is pinned, its other fields are
+                // initialised, and its `drop()` takes the entry out of the queue, which `pid` keeps
+                // in place until then.
+                unsafe {
+                    bindings::init_waitqueue_func_entry(entry, Some(Self::callback));
+                    (*entry).private = this.as_ptr().cast();
+                    bindings::add_wait_queue(this.as_ref().pid.wait_pidfd().as_ptr(), entry);
+                }
+            }),
+        })
+    }
+
+    /// Returns what is watched.
+    pub fn pid(&self) -> &Pid {
+        &self.pid
+    }
+
+    /// # Safety
+    ///
+    /// Called by C with the `entry` of a `Watch<T>` that is in its queue.
+    unsafe extern "C" fn callback(
+        entry: *mut bindings::wait_queue_entry,
+        _mode: c_uint,
+        _flags: c_int,
+        _key: *mut c_void,
+    ) -> c_int {
+        // SAFETY: By the type invariants, `private` points at the `Watch` that `entry` belongs to.
+        // It is not dropped while the entry is in the queue, whose lock C holds.
+        let this = unsafe { &*(*entry).private.cast::<Self>() };
+        this.wake.wake(&this.pid);
+        0
+    }
+}
+
+#[pinned_drop]
+impl<T: Wake> PinnedDrop for Watch<T> {
+    fn drop(self: Pin<&mut Self>) {
+        // SAFETY: By the type invariants, the entry is in this queue. Taking it out takes the
+        // queue's lock, after which no callback runs any more.
+        unsafe { bindings::remove_wait_queue(self.pid.wait_pidfd().as_ptr(), self.entry.get()) };
+    }
+}
+
+// SAFETY: A wait queue entry may be taken out of its queue on any thread, and `T` is `Send`.
+unsafe impl<T: Wake> Send for Watch<T> {}
+
+// SAFETY: A shared reference gives access to `pid` only, which is `Sync`; `T` is `Sync`.
+unsafe impl<T: Wake> Sync for Watch<T> {}

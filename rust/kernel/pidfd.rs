@@ -1,0 +1,337 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pid file descriptors.
+//!
+//! [`PidFd`] is for whoever hands a pidfd to user space. [`Provider`] is for whoever makes all of
+//! them.
+//!
+//! C headers: [`include/linux/pid.h`](srctree/include/linux/pid.h) and
+//! [`include/linux/pidfd_provider.h`](srctree/include/linux/pidfd_provider.h)
+
+use crate::{
+    bindings,
+    error::{
+        from_err_ptr,
+        to_result, //
+    },
+    fs::{
+        file::{
+            flags::O_CLOEXEC,
+            FileDescriptorReservation, //
+        },
+        file_operations::{
+            FileOperations,
+            FileOperationsTable, //
+        },
+        File,
+        LocalFile, //
+    },
+    module::this_module,
+    pid::Pid,
+    prelude::*,
+    sync::aref::ARef,
+    types::Opaque,
+    uaccess::{
+        UserPtr,
+        UserSlice, //
+    }, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::NonNull, //
+};
+
+/// Flags of a pidfd, as found in its file's flags.
+///
+/// C header: [`include/uapi/linux/pidfd.h`](srctree/include/uapi/linux/pidfd.h)
+pub mod flags {
+    /// `waitid()` on the pidfd does not block.
+    pub const PIDFD_NONBLOCK: u32 = crate::bindings::PIDFD_NONBLOCK;
+
+    /// The pidfd refers to a thread, not to its process.
+    pub const PIDFD_THREAD: u32 = crate::bindings::PIDFD_THREAD;
+
+    /// The pidfd is made although its process may have been reaped. Not kept in the file.
+    pub const PIDFD_STALE: u32 = crate::bindings::PIDFD_STALE;
+
+    /// The process is killed when the pidfd is released.
+    pub const PIDFD_AUTOKILL: u32 = crate::bindings::PIDFD_AUTOKILL;
+}
+
+/// Returns what pidfd `fd` of the current task refers to, and the flags of its file.
+///
+/// Process context.
+///
+/// # Errors
+///
+/// [`EBADF`] if `fd` is not open or not a pidfd.
+#[doc(alias = "pidfd_get_pid")]
+pub fn get_pid(fd: u32) -> Result<(ARef<Pid>, u32)> {
+    let file = LocalFile::fget(fd)?;
+    // SAFETY: `file` holds a reference to a valid file.
+    let pid = from_err_ptr(unsafe { bindings::pidfd_pid(file.as_ptr()) })?;
+    // SAFETY: `file` is a pidfd, and holds a reference to its `struct pid`.
+    let pid = unsafe { Pid::from_raw(pid) };
+    Ok((pid.into(), file.flags()))
+}
+
+/// State of a [`PidFd`]: its descriptor is reserved.
+pub struct Reserved(());
+
+/// State of a [`PidFd`]: its number is in user memory as well.
+pub struct Published(());
+
+/// A pidfd in the making: a file, and a descriptor for it that is not installed yet.
+///
+/// The three steps are *reserve*, *publish* (optional: writes the number to user memory) and
+/// *install*. Only the last can be seen by other threads of the process, and nothing can fail after
+/// it. A `PidFd` that is dropped before undoes what was done: the descriptor is free again and the
+/// file is gone. The number in user memory stays; it refers to nothing.
+///
+/// Bound to the current task, whose descriptor table it reserves in.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::pid::{Pid, PidType};
+/// use kernel::pidfd::PidFd;
+///
+/// let pid = Pid::of_task(current!(), PidType::Tgid).ok_or(ESRCH)?;
+/// let pidfd = PidFd::prepare(&pid, 0)?;
+/// let fd = pidfd.fd();
+///
+/// // Not installed, and so not there for anyone.
+/// assert!(kernel::pidfd::get_pid(fd).is_err());
+///
+/// // Never installed: undone, and the number is free for the next one.
+/// drop(pidfd);
+/// assert_eq!(PidFd::prepare(&pid, 0)?.fd(), fd);
+/// # Ok::<(), Error>(())
+/// ```
+#[must_use = "a pidfd that is not installed is undone when it is dropped"]
+pub struct PidFd<State = Reserved> {
+    file: ARef<File>,
+    fd: FileDescriptorReservation,
+    _state: PhantomData<State>,
+}
+
+impl PidFd<Reserved> {
+    /// Makes a pidfd that refers to `pid`, by way of the registered provider.
+    ///
+    /// `flags` are [`flags::PIDFD_NONBLOCK`] and [`flags::PIDFD_THREAD`]. Process context, may
+    /// sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ESRCH`] if the process or thread has been reaped.
+    /// - [`ENOENT`] if `pid` is a thread's, not a thread group leader's, and there is no
+    ///   [`flags::PIDFD_THREAD`].
+    /// - [`EMFILE`] if the descriptor table of the current task is full.
+    /// - [`ENFILE`] if the system has no room for another file.
+    /// - [`ENOMEM`] if memory runs out.
+    #[doc(alias = "pidfd_prepare")]
+    pub fn prepare(pid: &Pid, flags: u32) -> Result<Self> {
+        let mut file = core::ptr::null_mut();
+        // SAFETY: `pid` is valid, and `file` is ours to write.
+        let fd = unsafe { bindings::pidfd_prepare(pid.as_ptr(), flags, &mut file) };
+        to_result(fd)?;
+
+        Ok(Self {
+            // SAFETY: On success `file` is a new file, non-null, with a reference that is ours.
+            file: unsafe { ARef::from_raw(NonNull::new_unchecked(file.cast())) },
+            // SAFETY: On success `fd` is reserved in the table of the current task and ours.
+            fd: unsafe { FileDescriptorReservation::from_raw(fd as u32) },
+            _state: PhantomData,
+        })
+    }
+
+    /// Reserves a descriptor, close-on-exec, for the file that `make` makes.
+    ///
+    /// For providers; everybody else wants [`PidFd::prepare`]. Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// [`EMFILE`] if the descriptor table of the current task is full, and those of `make`.
+    #[inline]
+    pub fn reserve(make: impl FnOnce() -> Result<ARef<File>>) -> Result<Self> {
+        // The descriptor comes first: a full table is cheap to find out.
+        let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)?;
+        Ok(Self {
+            file: make()?,
+            fd,
+            _state: PhantomData,
+        })
+    }
+
+    /// Writes the descriptor's number, a C `int`, to user memory.
+    ///
+    /// Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// [`EFAULT`] if `to` cannot be written to; the pidfd is undone.
+    #[inline]
+    pub fn publish(self, to: UserPtr) -> Result<PidFd<Published>> {
+        let mut writer = UserSlice::new(to, size_of::<c_int>()).writer();
+        writer.write(&(self.fd() as c_int))?;
+        Ok(PidFd {
+            file: self.file,
+            fd: self.fd,
+            _state: PhantomData,
+        })
+    }
+}
+
+impl<State> PidFd<State> {
+    /// Returns the number of the descriptor.
+    #[inline]
+    pub fn fd(&self) -> u32 {
+        self.fd.reserved_fd()
+    }
+
+    /// Installs the pidfd, and returns its number.
+    ///
+    /// From now on every thread of the process can use it, and close it.
+    #[inline]
+    pub fn install(self) -> u32 {
+        let fd = self.fd();
+        self.fd.fd_install(self.file);
+        fd
+    }
+
+    /// Hands reservation and file to a C function that installs or undoes both.
+    #[inline]
+    fn into_raw(self) -> (u32, *mut bindings::file) {
+        let fd = self.fd.into_raw();
+        (fd, ARef::into_raw(self.file).as_ptr().cast())
+    }
+}
+
+/// Makes the kernel's pidfds in place of C.
+///
+/// See [`include/linux/pidfd_provider.h`](srctree/include/linux/pidfd_provider.h) for the life
+/// cycle.
+#[vtable]
+pub trait Provider: Sized + 'static {
+    /// The files behind the pidfds, each of which owns a reference to what it refers to.
+    type File: FileOperations<Private = ARef<Pid>>;
+
+    /// Makes a file that refers to `pid`.
+    ///
+    /// `flags` are those in [`flags`], and the access mode. Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ESRCH`] if `pid` was reaped without ever having been registered, see [`Pid::register`].
+    /// - [`ENFILE`] or [`ENOMEM`] if there is no room for another file.
+    fn alloc_file(pid: &Pid, flags: u32) -> Result<ARef<File>>;
+
+    /// Makes the pidfd that `CLONE_PIDFD` asks for, and publishes it at `parent_tidptr`.
+    ///
+    /// No task has been attached to `pid` yet. The clone may still fail, and then undoes the pidfd.
+    /// Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PidFd::reserve`], [`PidFd::publish`] and [`Provider::alloc_file`].
+    fn clone(pid: &Pid, flags: u32, parent_tidptr: UserPtr) -> Result<PidFd<Published>>;
+}
+
+/// The `struct pidfd_provider` of `P`; lives in a `static`.
+///
+/// # Invariants
+///
+/// `inner.owner` is the module that holds the functions of `P`.
+#[repr(transparent)]
+pub struct ProviderTable<P: Provider> {
+    inner: Opaque<bindings::pidfd_provider>,
+    _provider: PhantomData<P>,
+}
+
+// SAFETY: Nothing ever writes to the table.
+unsafe impl<P: Provider> Sync for ProviderTable<P> {}
+
+impl<P: Provider> ProviderTable<P> {
+    /// Creates the table, of a provider whose files are made with `operations` and only those.
+    pub const fn new(operations: &'static FileOperationsTable<P::File>) -> Self {
+        // INVARIANT: `OwnerModule` is the module in which `P` implements `Provider`.
+        Self {
+            inner: Opaque::new(bindings::pidfd_provider {
+                owner: this_module::<P::OwnerModule>().as_ptr(),
+                fops: operations.as_ptr(),
+                alloc_file: Some(Self::alloc_file),
+                clone: Some(Self::clone),
+            }),
+            _provider: PhantomData,
+        }
+    }
+
+    /// Lets the provider serve all pidfds made from now on, until the result is dropped.
+    ///
+    /// To be called as the last step of a module's initialisation. May sleep.
+    ///
+    /// # Errors
+    ///
+    /// [`EBUSY`] if another provider is registered.
+    #[doc(alias = "pidfd_provider_register")]
+    pub fn register(&'static self) -> Result<Registration<P>> {
+        // SAFETY: The table is valid, and static: it stays in place.
+        to_result(unsafe { bindings::pidfd_provider_register(self.inner.get()) })?;
+        // INVARIANT: It was registered just now.
+        Ok(Registration(self))
+    }
+
+    /// # Safety
+    ///
+    /// Called by C as `->alloc_file()` of the registered provider.
+    unsafe extern "C" fn alloc_file(pid: *mut bindings::pid, flags: c_uint) -> *mut bindings::file {
+        // SAFETY: The caller holds a reference to `pid` during the call.
+        let pid = unsafe { Pid::from_raw(pid) };
+
+        match P::alloc_file(pid, flags) {
+            Ok(file) => ARef::into_raw(file).as_ptr().cast(),
+            Err(err) => err.to_ptr(),
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by C as `->clone()` of the registered provider.
+    unsafe extern "C" fn clone(
+        pid: *mut bindings::pid,
+        flags: c_uint,
+        upidfd: *mut c_int,
+        ret_file: *mut *mut bindings::file,
+    ) -> c_int {
+        // SAFETY: The caller holds a reference to `pid` during the call.
+        let pid = unsafe { Pid::from_raw(pid) };
+
+        match P::clone(pid, flags, UserPtr::from_ptr(upidfd.cast())) {
+            Ok(pidfd) => {
+                let (fd, file) = pidfd.into_raw();
+                // SAFETY: The caller lets us write here.
+                unsafe { *ret_file = file };
+                fd as c_int
+            }
+            Err(err) => err.to_errno(),
+        }
+    }
+}
+
+/// The registration of a provider; ends when it is dropped.
+///
+/// To be dropped as the first step of a module's exit.
+///
+/// # Invariants
+///
+/// The provider is registered.
+pub struct Registration<P: Provider>(&'static ProviderTable<P>);
+
+impl<P: Provider> Drop for Registration<P> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants it is registered. A file that is open now keeps working,
+        // but is no pidfd for system calls any more; in a module's exit there is none, as a file
+        // keeps its module in place.
+        unsafe { bindings::pidfd_provider_unregister(self.0.inner.get()) };
+    }
+}
