@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pid file descriptors in Rust.
+//!
+//! What a pidfd means: how it is made ([`provider`]), what its file does ([`file`]), when it is
+//! readable ([`poll`]), what its fdinfo says ([`fdinfo`]). While the module is loaded it serves
+//! every pidfd that is asked for; unloaded, `fs/pidfs.c` does.
+
+use kernel::{
+    pidfd::Registration,
+    prelude::*, //
+};
+
+mod counters;
+mod fdinfo;
+mod file;
+mod poll;
+mod provider;
+
+module! {
+    type: RustPidfd,
+    name: "rust_pidfd",
+    authors: ["The Rust pidfd authors"],
+    description: "Pid file descriptors in Rust",
+    license: "GPL",
+}
+
+#[pin_data]
+struct RustPidfd {
+    // Dropped first: nobody calls us any more when the rest goes.
+    _registration: Registration<provider::RustProvider>,
+    #[pin]
+    _counters: counters::Files,
+}
+
+impl kernel::InPlaceModule for RustPidfd {
+    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
+        try_pin_init!(Self {
+            _counters <- counters::Files::new(),
+            // Comes last: from here on we are called.
+            _registration: provider::TABLE.register()?,
+        })
+    }
+}
