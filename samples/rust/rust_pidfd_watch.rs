@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Watches a process and logs its exit.
+//!
+//! `insmod rust_pidfd_watch.ko pid=1234`: the process may exit, and its number be used again, at
+//! any time; the module always speaks of the process that had the number when it was loaded.
+
+use kernel::{
+    pid::{
+        Pid,
+        PidNr,
+        PidType,
+        Wake,
+        Watch, //
+    },
+    prelude::*,
+    sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        rcu, //
+    }, //
+};
+
+module! {
+    type: PidWatch,
+    name: "rust_pidfd_watch",
+    authors: ["The Rust pidfd authors"],
+    description: "Logs the exit of a process",
+    license: "GPL",
+    params: {
+        pid: i32 {
+            default: 0,
+            description: "Process to watch, in the pid namespace of the loader",
+        },
+    },
+}
+
+/// How far the process has come.
+#[derive(Copy, Clone, PartialEq)]
+enum State {
+    Running = 0,
+    Exited = 1,
+    Reaped = 2,
+}
+
+struct Log {
+    nr: PidNr,
+    logged: Atomic<i32>,
+}
+
+impl Log {
+    /// Logs how far `pid` has come, unless that was logged before.
+    fn log(&self, pid: &Pid) {
+        let state = state(pid);
+
+        if self.logged.xchg(state as i32, Relaxed) == state as i32 {
+            return;
+        }
+        match state {
+            State::Running => {}
+            State::Exited => pr_info!("process {} has exited\n", self.nr),
+            State::Reaped => pr_info!("process {} has been reaped\n", self.nr),
+        }
+    }
+}
+
+fn state(pid: &Pid) -> State {
+    let rcu = rcu::read_lock();
+
+    match pid.task(PidType::Pid, &rcu) {
+        None => State::Reaped,
+        Some(task) if task.exit_state() != 0 && !task.delay_group_leader() => State::Exited,
+        Some(_) => State::Running,
+    }
+}
+
+impl Wake for Log {
+    fn wake(&self, pid: &Pid) {
+        self.log(pid);
+    }
+}
+
+struct PidWatch {
+    _watch: Pin<KBox<Watch<Log>>>,
+}
+
+impl kernel::Module for PidWatch {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let nr = module_parameters::pid.value();
+        let pid = Pid::find_get(nr)
+            .filter(|pid| pid.has_task(PidType::Tgid))
+            .ok_or(ESRCH)
+            .inspect_err(|_| pr_err!("pid={nr} is no process: give the pid of one\n"))?;
+
+        let log = Log {
+            nr,
+            logged: Atomic::new(State::Running as i32),
+        };
+        let watch = KBox::pin_init(Watch::new(pid, log), GFP_KERNEL)?;
+        pr_info!("watching process {nr}\n");
+
+        Ok(Self { _watch: watch })
+    }
+}
