@@ -416,3 +416,116 @@ unsafe impl<T: Wake> Send for Watch<T> {}
 
 // SAFETY: A shared reference gives access to `pid` only, which is `Sync`; `T` is `Sync`.
 unsafe impl<T: Wake> Sync for Watch<T> {}
+
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+#[macros::kunit_tests(rust_pid)]
+mod tests {
+    use super::*;
+    use crate::sync::{
+        atomic::{
+            Atomic,
+            Relaxed, //
+        },
+        Arc, //
+    };
+
+    fn me() -> ARef<Pid> {
+        Pid::of_task(current!(), PidType::Pid).unwrap()
+    }
+
+    #[test]
+    fn find_get_finds_by_number() {
+        assert!(Pid::find_get(me().vnr()).as_deref() == Some(&*me()));
+    }
+
+    #[test]
+    fn find_get_finds_nothing_for_a_free_number() {
+        assert!(Pid::find_get(-1).is_none());
+        assert!(Pid::find_get(0).is_none());
+        assert!(Pid::find_get(PidNr::MAX).is_none());
+    }
+
+    #[test]
+    fn find_get_ns_finds_by_number() {
+        let task = current!();
+        let ns = task.active_pid_ns().unwrap();
+        assert!(Pid::find_get_ns(me().nr_ns(ns), ns).as_deref() == Some(&*me()));
+        assert!(Pid::find_get_ns(0, ns).is_none());
+    }
+
+    #[test]
+    fn numbers_run_from_the_initial_namespace_to_its_own() {
+        let pid = me();
+        assert_eq!(pid.numbers().len(), pid.level() as usize + 1);
+        assert_eq!(pid.numbers().next(), Some(pid.nr()));
+        assert_eq!(current!().active_pid_ns().map(|ns| ns.level()), Some(0));
+    }
+
+    #[test]
+    fn task_is_the_one_that_uses_it() {
+        let pid = me();
+        let rcu = rcu::read_lock();
+        assert!(pid.has_task(PidType::Pid));
+        assert!(pid.task(PidType::Pid, &rcu) == Some(&**current!()));
+        assert!(pid.get_task(PidType::Pid).as_deref() == Some(&**current!()));
+        assert_eq!(pid.task(PidType::Pid, &rcu).map(|task| task.exit_state()), Some(0));
+    }
+
+    #[test]
+    fn a_lone_leader_is_not_delayed() {
+        assert!(!current!().delay_group_leader());
+    }
+
+    #[test]
+    fn register_may_be_repeated() {
+        assert!(me().register().is_ok());
+        assert!(me().register().is_ok());
+    }
+
+    #[test]
+    fn signal_zero_reaches_a_task() {
+        assert!(current!().send_signal(0, PidType::Pid).is_ok());
+    }
+
+    #[test]
+    fn clones_count() {
+        let pid = me();
+        // SAFETY: `pid` is valid.
+        let count = || unsafe { (*pid.as_ptr()).count.refs.counter };
+        let before = count();
+        let other = pid.clone();
+        assert_eq!(count(), before + 1);
+        drop(other);
+        assert_eq!(count(), before);
+    }
+
+    struct Count(Arc<Atomic<i32>>);
+
+    impl Wake for Count {
+        fn wake(&self, _pid: &Pid) {
+            self.0.add(1, Relaxed);
+        }
+    }
+
+    #[test]
+    fn watch_is_woken_until_it_is_dropped() {
+        let pid = me();
+        let woken = Arc::new(Atomic::new(0), GFP_KERNEL).unwrap();
+        // SAFETY: The queue is valid; a wake-up for no reason is allowed.
+        let wake = || unsafe {
+            bindings::__wake_up(pid.wait_pidfd().as_ptr(), 3, 0, core::ptr::null_mut())
+        };
+
+        let watch =
+            KBox::pin_init(Watch::new(pid.clone(), Count(woken.clone())), GFP_KERNEL).unwrap();
+        assert!(watch.pid() == &*pid);
+        assert!(pid.wait_pidfd().is_active());
+        wake();
+        assert_eq!(woken.load(Relaxed), 1);
+
+        drop(watch);
+        assert!(!pid.wait_pidfd().is_active());
+        wake();
+        assert_eq!(woken.load(Relaxed), 1);
+    }
+}

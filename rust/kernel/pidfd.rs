@@ -31,10 +31,7 @@ use crate::{
     prelude::*,
     sync::aref::ARef,
     types::Opaque,
-    uaccess::{
-        UserPtr,
-        UserSlice, //
-    }, //
+    uaccess::UserPtr, //
 };
 use core::{
     marker::PhantomData,
@@ -172,8 +169,7 @@ impl PidFd<Reserved> {
     /// [`EFAULT`] if `to` cannot be written to; the pidfd is undone.
     #[inline]
     pub fn publish(self, to: UserPtr) -> Result<PidFd<Published>> {
-        let mut writer = UserSlice::new(to, size_of::<c_int>()).writer();
-        writer.write(&(self.fd() as c_int))?;
+        to.put_int(self.fd() as c_int)?;
         Ok(PidFd {
             file: self.file,
             fd: self.fd,
@@ -333,5 +329,65 @@ impl<P: Provider> Drop for Registration<P> {
         // but is no pidfd for system calls any more; in a module's exit there is none, as a file
         // keeps its module in place.
         unsafe { bindings::pidfd_provider_unregister(self.0.inner.get()) };
+    }
+}
+
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+#[macros::kunit_tests(rust_pidfd)]
+mod tests {
+    use super::*;
+    use crate::pid::PidType;
+
+    fn me() -> ARef<Pid> {
+        Pid::of_task(current!(), PidType::Tgid).unwrap()
+    }
+
+    /// The descriptor that the next reservation gets.
+    fn next_fd() -> u32 {
+        PidFd::prepare(&me(), 0).unwrap().fd()
+    }
+
+    #[test]
+    fn a_prepared_pidfd_is_not_visible() {
+        let pidfd = PidFd::prepare(&me(), 0).unwrap();
+        assert!(get_pid(pidfd.fd()).is_err());
+    }
+
+    #[test]
+    fn a_dropped_pidfd_gives_its_number_back() {
+        let fd = next_fd();
+        assert_eq!(next_fd(), fd);
+    }
+
+    #[test]
+    fn an_installed_pidfd_refers_to_its_pid() {
+        let fd = PidFd::prepare(&me(), flags::PIDFD_THREAD).unwrap().install();
+        let (pid, flags) = get_pid(fd).unwrap();
+        assert!(pid == me());
+        assert!(flags & flags::PIDFD_THREAD != 0);
+        // SAFETY: The descriptor was installed above.
+        assert_eq!(unsafe { bindings::close_fd(fd) }, 0);
+        assert!(get_pid(fd).is_err());
+    }
+
+    #[test]
+    fn a_pidfd_that_cannot_be_published_is_undone() {
+        let fd = next_fd();
+        let pidfd = PidFd::prepare(&me(), 0).unwrap();
+        let kernel_address = UserPtr::from_addr(usize::MAX - 4095);
+        assert_eq!(pidfd.publish(kernel_address).err(), Some(EFAULT));
+        assert_eq!(next_fd(), fd);
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_made_gives_the_number_back() {
+        let fd = next_fd();
+        assert_eq!(PidFd::reserve(|| Err(ENOMEM)).err(), Some(ENOMEM));
+        assert_eq!(next_fd(), fd);
+    }
+
+    #[test]
+    fn get_pid_refuses_what_is_not_open() {
+        assert_eq!(get_pid(u32::MAX).err(), Some(EBADF));
     }
 }

@@ -42,6 +42,7 @@ appended() {
 	kernel/Makefile obj-y += pidfd/
 	rust/bindings/bindings_helper.h #include "pidfd_bindings_helper.h"
 	rust/helpers/helpers.c #include "pid.c"
+	rust/helpers/helpers.c #include "put_user.c"
 	rust/helpers/helpers.c #include "seq_file.c"
 	rust/helpers/helpers.c #include "wait_queue.c"
 	rust/kernel/fs.rs pub mod anon_inode;
@@ -53,6 +54,7 @@ appended() {
 	rust/kernel/lib.rs pub mod wait_queue;
 	rust/kernel/seq_file.rs mod put;
 	rust/kernel/sync/poll.rs mod wait_queue;
+	rust/kernel/uaccess.rs mod put_user;
 	samples/rust/Kconfig source "samples/rust/Kconfig.pidfd"
 	samples/rust/Makefile obj-$(CONFIG_SAMPLE_RUST_PIDFD_WATCH) += rust_pidfd_watch.o
 	tools/testing/selftests/Makefile TARGETS += pidfd_rust

@@ -96,3 +96,99 @@ pub fn getfile<T: FileOperations>(
     // SAFETY: `anon_inode_getfile()` returned a file, non-null, with a reference that is ours.
     Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(file.cast())) })
 }
+
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+#[macros::kunit_tests(rust_anon_inode)]
+mod tests {
+    use super::*;
+    use crate::{
+        fs::file_operations::{
+            events::EPOLLIN,
+            OpenFile, //
+        },
+        sync::{
+            poll::PollTable,
+            Arc, //
+        }, //
+    };
+
+    struct Bare;
+
+    #[vtable]
+    impl FileOperations for Bare {
+        type Private = ();
+    }
+
+    static BARE: FileOperationsTable<Bare> = FileOperationsTable::new();
+
+    struct Readable;
+
+    #[vtable]
+    impl FileOperations for Readable {
+        type Private = Arc<u32>;
+
+        fn poll(file: &OpenFile<'_, Self>, _table: &PollTable<'_>) -> u32 {
+            assert!(file.file().flags() & bindings::O_NONBLOCK != 0);
+            *file.private()
+        }
+
+        fn ioctl(_file: &OpenFile<'_, Self>, cmd: u32, _arg: usize) -> Result<isize> {
+            match cmd {
+                1 => Ok(7),
+                _ => Err(ENOTTY),
+            }
+        }
+    }
+
+    static READABLE: FileOperationsTable<Readable> = FileOperationsTable::new();
+
+    fn table<T: FileOperations>(
+        operations: &'static FileOperationsTable<T>,
+    ) -> &'static bindings::file_operations {
+        // SAFETY: The table is static and never written to.
+        unsafe { &*operations.as_ptr() }
+    }
+
+    #[test]
+    fn what_is_not_implemented_is_not_in_the_table() {
+        let bare = table(&BARE);
+        assert!(bare.release.is_some());
+        assert!(bare.poll.is_none() && bare.show_fdinfo.is_none());
+        assert!(bare.unlocked_ioctl.is_none() && bare.compat_ioctl.is_none());
+        assert!(table(&READABLE).poll.is_some() && table(&READABLE).unlocked_ioctl.is_some());
+    }
+
+    #[test]
+    fn flags_that_the_vfs_does_not_know_are_kept() {
+        let flags = bindings::O_RDWR | bindings::O_EXCL | bindings::O_TRUNC;
+        let file = getfile(c"[test]", &BARE, (), flags).unwrap();
+        assert_eq!(file.flags(), flags);
+    }
+
+    #[test]
+    fn operations_see_what_the_file_owns_until_its_release_drops_it() {
+        let owned = Arc::new(EPOLLIN, GFP_KERNEL).unwrap();
+        let file = getfile(c"[test]", &READABLE, owned.clone(), bindings::O_NONBLOCK).unwrap();
+        let (poll, ioctl) = (table(&READABLE).poll.unwrap(), table(&READABLE).unlocked_ioctl.unwrap());
+
+        // SAFETY: The file was made with this table; poll takes a null table.
+        unsafe {
+            assert_eq!(poll(file.as_ptr(), core::ptr::null_mut()), EPOLLIN);
+            assert_eq!(ioctl(file.as_ptr(), 1, 0), 7);
+            assert_eq!(ioctl(file.as_ptr(), 2, 0), ENOTTY.to_errno() as c_long);
+        }
+
+        let owned = Arc::into_unique_or_drop(owned);
+        assert!(owned.is_none());
+        drop(file);
+    }
+
+    #[test]
+    fn release_drops_what_the_file_owns() {
+        let owned = Arc::new(0, GFP_KERNEL).unwrap();
+        drop(getfile(c"[test]", &READABLE, owned.clone(), 0).unwrap());
+        // SAFETY: No requirements; a kernel thread's last reference is dropped by a work item.
+        unsafe { bindings::flush_delayed_fput() };
+        assert!(Arc::into_unique_or_drop(owned).is_some());
+    }
+}

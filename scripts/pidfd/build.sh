@@ -1,0 +1,177 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# build.sh kernel: the custom kernel's image and modules, in $BUILD/kernel.
+# build.sh modules KDIR: the modules alone, for the custom kernel built in KDIR,
+# in $BUILD/modules.
+#
+# Full output goes to $BUILD/log.
+
+set -eu -o pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+tree=$BUILD/linux
+obj=$BUILD/kernel
+log=$BUILD/log
+mkdir -p "$log"
+
+# Lines of output that a build from nothing makes, for the progress shown.
+steps=2000
+
+die() {
+	echo "build: $*" >&2
+	exit 1
+}
+
+# Make of the kernel, told nothing but what stands here. The clang it finds first
+# is ccache, if there is one.
+kmake() {
+	mkdir -p "$BUILD/bin"
+	[ -z "$CCACHE" ] || ln -sf "$CCACHE" "$BUILD/bin/clang"
+	env -i HOME="${HOME:-/root}" LANG=C.UTF-8 TERM="${TERM:-dumb}" \
+		PATH="$BUILD/bin:$LLVM_BIN:/usr/sbin:/usr/bin:/sbin:/bin" \
+		LIBCLANG_PATH="$LIBCLANG_PATH" \
+		CCACHE_DIR="${PIDFD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/rust_pidfd}/ccache" \
+		CCACHE_BASEDIR="$BUILD" CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=3G \
+		CCACHE_COMPILERCHECK=content CCACHE_DEPEND=1 \
+		KBUILD_BUILD_TIMESTAMP="$(stat -c %y "$tree/Makefile" 2>/dev/null)" \
+		KBUILD_BUILD_USER=rust KBUILD_BUILD_HOST=pidfd \
+		make LLVM=1 RUSTC="$RUSTC" RUSTDOC="$RUSTDOC" RUSTFMT="$RUSTFMT" \
+		CLIPPY_DRIVER="$CLIPPY_DRIVER" \
+		RUST_LIB_SRC="$RUST_LIB_SRC" BINDGEN="$BINDGEN" -j"$JOBS" "$@"
+}
+
+# Show how far a build is, by the steps it prints; all of it goes to file $1.
+progress() {
+	awk -v log_="$1" -v steps="$steps" -v tty="$([ ! -t 2 ] || echo yes)" '
+	{ print >log_; fflush(log_) }
+	/^  [A-Z][A-Z]+ / {
+		n++
+		if (n > steps)
+			steps = n
+		percent = int(100 * n / steps)
+		if (tty)
+			printf "\r\033[Kbuild: %d %% %s %s", percent, $1, $NF >"/dev/stderr"
+		else if (percent >= next_) {
+			if (next_)
+				printf "build: %d %%, %s\n", percent, $NF >"/dev/stderr"
+			next_ = percent - percent % 20 + 20
+		}
+	}
+	END { if (tty) printf "\r\033[K" >"/dev/stderr" }'
+}
+
+# run WHAT LOG TARGET...: a step of the kernel's make.
+run() {
+	local what=$1 file=$2 start=$SECONDS
+	shift 2
+
+	echo "build: $what; log in $file" >&2
+	if ! kmake "$@" 2>&1 | progress "$file"; then
+		grep -E -A12 '(^|: )(error|fatal error)(\[|:)|^make.*\*\*\*' "$file" | head -n 40 >&2 || true
+		die "$what failed; see $file"
+	fi
+	echo "build: $what took $((SECONDS - start)) s" >&2
+}
+
+# What the kernel is made of, other than the source.
+ours_newer_than() {
+	find "$top"/{include,kernel,rust,samples/rust,scripts} "$BUILD/tools.mk" \
+		-type f -newer "$1" -print -quit
+}
+
+configure() {
+	local config=$top/kernel/configs/rust_pidfd.config line name
+
+	if [ -f "$obj/.config" ] && [ "$obj/.config" -nt "$config" ]; then
+		return
+	fi
+	mkdir -p "$obj"
+	kmake -C "$tree" O="$obj" tinyconfig >"$log/config.log" 2>&1 &&
+		(cd "$obj" && "$tree/scripts/kconfig/merge_config.sh" -m .config "$config") \
+			>>"$log/config.log" 2>&1 &&
+		kmake -C "$tree" O="$obj" olddefconfig >>"$log/config.log" 2>&1 ||
+		die "the kernel cannot be configured; see $log/config.log"
+
+	# An option that did not take is a missing tool or a renamed option.
+	while read -r line; do
+		case $line in
+		CONFIG_RUST=y)
+			grep -qx CONFIG_RUST=y "$obj/.config" ||
+				die "the kernel does not accept this Rust; see what 'make rustavailable' says in $log/config.log" ;;
+		CONFIG_*=n)
+			name=${line%=n}
+			! grep -q "^$name=" "$obj/.config" || die "$name does not go off in $obj/.config" ;;
+		CONFIG_*)
+			grep -qxF "$line" "$obj/.config" || die "$line does not take in $obj/.config" ;;
+		esac
+	done <"$config"
+}
+
+kernel() {
+	local source=${KERNEL_SRC:-}
+
+	if [ -z "$source" ] && [ -e "$BUILD/stamp" ] && [ "$(cat "$BUILD/stamp")" = "$SERIES" ] &&
+		[ -z "$(ours_newer_than "$BUILD/stamp")" ]; then
+		return
+	fi
+	touch "$BUILD/stamp.new"
+
+	if [ -n "$source" ]; then
+		[ -d "$source" ] || die "KERNEL_SRC=$source is no directory"
+		source=$(cd "$source" && pwd)
+	else
+		"$top/scripts/pidfd/fetch.sh" "$BUILD"
+		source=$BUILD/source
+	fi
+
+	# Objects of another source are older or newer than this one's for no reason.
+	if [ "$(cat "$BUILD/woven" 2>/dev/null)" != "$source $SERIES" ]; then
+		rm -rf "$tree" "$obj"
+		echo "$source $SERIES" >"$BUILD/woven"
+	fi
+
+	SPATCH=$SPATCH LOG=$log/weave.log "$top/scripts/pidfd/weave.sh" "$source" "$tree"
+	configure
+	run "kernel and modules" "$log/kernel.log" -C "$tree" O="$obj" bzImage modules
+
+	echo "${KERNEL_SRC:-$SERIES}" >"$BUILD/stamp.new"
+	mv "$BUILD/stamp.new" "$BUILD/stamp"
+}
+
+modules() {
+	local kdir=$1
+
+	[ -n "$kdir" ] || die "say for which kernel: make LLVM=1 CONFIG_RUST=y modules KDIR=DIR"
+	[ -f "$kdir/Module.symvers" ] || die "KDIR=$kdir is no built kernel: it has no Module.symvers"
+	kdir=$(cd "$kdir" && pwd)
+	grep -q pidfd_provider_register "$kdir/Module.symvers" ||
+		die "the kernel in $kdir has no pidfd hooks: weave them in first, see Documentation/pidfd/usage.rst"
+	run modules "$log/modules.log" -C "$kdir" M="$top" MO="$BUILD/modules" modules
+	find "$BUILD/modules" -name '*.ko'
+}
+
+# Userspace tests, as the kernel builds and installs them.
+selftests() {
+	run "kernel headers" "$log/headers.log" -C "$tree" O="$obj" headers
+	run "selftests $*" "$log/selftests.log" -C "$tree/tools/testing/selftests" \
+		O="$obj" KBUILD_OUTPUT="$BUILD/kselftest-build" KHDR_INCLUDES="-isystem $obj/usr/include" \
+		TARGETS="$*" FORCE_TARGETS=1 INSTALL_PATH="$BUILD/kselftest" install
+}
+
+# Clippy over the kernel crate and the modules.
+clippy() {
+	run clippy "$log/clippy.log" -C "$tree" O="$obj" CLIPPY=1 \
+		kernel/pidfd/rust_pidfd.o samples/rust/rust_pidfd_watch.o
+}
+
+# For the layout guard's test: a kernel crate whose layouts bindgen gets wrong.
+misconfigured() {
+	obj=$BUILD/misconfigured
+	mkdir -p "$obj"
+	sed 's/^CONFIG_SCHEDSTATS=y/CONFIG_SCHEDSTATS=n/' "$BUILD/kernel/.config" >"$obj/.config"
+	kmake -C "$tree" O="$obj" olddefconfig >"$log/misconfigured-config.log" 2>&1
+	run "a kernel crate that must not build" "$log/misconfigured.log" -C "$tree" O="$obj" rust/kernel.o
+}
+
+"$@"

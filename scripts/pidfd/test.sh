@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# test.sh: every test, against the kernel in $BUILD/kernel. TESTS names the parts
+# to run, of: kunit upstream ours programs soak frontdoor. The last line counts.
+#
+# Full output goes to $BUILD/log.
+
+set -u -o pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+scripts=$top/scripts/pidfd
+tests=$top/tools/testing/selftests/pidfd_rust
+log=$BUILD/log
+passed=0 failed=0 skipped=0
+
+# Upstream's collections that are about pidfds.
+upstream=(pidfd clone3)
+
+# Seconds a program of run_kselftest.sh may take; its own 45 are too few here.
+limit=400
+
+count() {
+	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+fail() {
+	echo "FAIL $*"
+	failed=$((failed + 1))
+}
+
+# results OPTION... TAP: print and add up what a log says.
+results() {
+	local out
+	out=$("$PYTHON" "$scripts/results.py" "$@")
+	sed '$d' <<<"$out"
+	# shellcheck disable=SC2046 # three numbers
+	count $(tail -n 1 <<<"$out")
+}
+
+# guest NAME COMMAND: the command's output goes to $log/NAME.log. Its exit status
+# counts for nothing where its output is read, but a guest that fails counts.
+guest() {
+	local name=$1 status=0 complaint
+	complaint=$(CMD=$2 "$scripts/guest.sh" run 2>&1 >"$log/$name.log" </dev/null) || status=$?
+	cp "$log/guest.log" "$log/$name.dmesg"
+	if [ "$status" -ge 120 ] && [ "$status" -le 126 ]; then
+		echo "$complaint"
+		fail "$name: the guest failed with status $status; see $log/$name.dmesg and $log/$name.log"
+	fi
+	return "$status"
+}
+
+# Build the selftests, as the kernel does, and install them in $BUILD/kselftest.
+build_selftests() {
+	"$scripts/build.sh" selftests "${upstream[@]}" pidfd_rust || exit 1
+}
+
+part_kunit() {
+	MODULE=no APPEND=kunit.enable=1 guest kunit true
+	results --suite 'rust_.*' "$log/kunit.dmesg"
+	echo "KUnit tests of the abstractions: $(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|fs_anon_inode|fs_file_operations|wait_queue)_rs' "$log/kunit.dmesg") examples, and $(sed -nE 's/.*# rust_pid: pass:([0-9]+).*/\1/p' "$log/kunit.dmesg" | head -n 1) cases"
+}
+
+part_upstream() {
+	TIMEOUT=3000 guest upstream \
+		"cd $BUILD/kselftest && ./run_kselftest.sh -o $limit $(printf -- '-c %s ' "${upstream[@]}"); echo; cat /sys/kernel/debug/rust_pidfd/created"
+	results --expected "$tests/expected-failures" "$log/upstream.log"
+
+	local created
+	created=$(tail -n 1 "$log/upstream.log")
+	if [ "$created" -gt 100 ] 2>/dev/null; then
+		echo "ok upstream: $created pidfds were made by Rust"
+		count 1 0 0
+	else
+		fail "upstream: the module made '$created' pidfds: somebody else served them"
+	fi
+}
+
+part_ours() {
+	TIMEOUT=3000 guest ours \
+		"cd $BUILD/kselftest && PIDFD_MODULE=$MODULE_KO ./run_kselftest.sh -o $limit -c pidfd_rust"
+	results "$log/ours.log"
+}
+
+# Programs that know nothing of us.
+part_programs() {
+	local target=$BUILD/tokio
+	echo "test: building the tokio program; log in $log/tokio-build.log"
+	if "$CARGO" build --locked --release --manifest-path "$tests/tokio/Cargo.toml" \
+		--target-dir "$target" >"$log/tokio-build.log" 2>&1; then
+		guest tokio "$target/release/pidfd-tokio"
+		results --name tokio "$log/tokio.log"
+	else
+		fail "tokio: cannot be built; see $log/tokio-build.log"
+	fi
+	guest python "$PYTHON $tests/python_test.py"
+	results --name python "$log/python.log"
+	guest sample "$BUILD/samples/pidfd-metadata" &&
+		count 1 0 0 || fail "sample: pidfd-metadata failed; see $log/sample.log"
+	guest watch "sleep 1000 & p=\$!; insmod $BUILD/kernel/samples/rust/rust_pidfd_watch.ko pid=\$p && kill \$p; wait; rmmod rust_pidfd_watch; dmesg | grep rust_pidfd_watch:"
+	if [ "$(grep -cE "process [0-9]+( has exited| has been reaped|\$)" "$log/watch.log")" = 3 ]; then
+		echo "ok watch: the in-kernel sample saw the exit"
+		count 1 0 0
+	else
+		fail "watch: the in-kernel sample did not log the exit; see $log/watch.log"
+	fi
+}
+
+part_soak() {
+	TIMEOUT=3000 MODULE=no guest soak "PIDFD_MODULE=$MODULE_KO ROUNDS=${ROUNDS:-1000} $BUILD/kselftest/pidfd_rust/soak"
+	results --name soak "$log/soak.log"
+	grep '^#' "$log/soak.log"
+}
+
+part_frontdoor() {
+	"$scripts/frontdoor-test.sh" >"$log/frontdoor.log" 2>"$log/frontdoor.err"
+	results --name frontdoor "$log/frontdoor.log"
+}
+
+mkdir -p "$log"
+build_selftests
+for part in ${TESTS:-kunit upstream ours programs soak frontdoor}; do
+	echo "test: $part"
+	"part_$part"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]

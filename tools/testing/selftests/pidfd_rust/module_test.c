@@ -1,0 +1,485 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Handing the pidfds of a running system from C to Rust and back.
+ *
+ * The harness waits for each test with a pidfd. Were that one Rust's, the
+ * module could not be unloaded; so the tests begin, and end, without the
+ * module, and main() loads it again behind the last.
+ */
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include "pidfd_module.h"
+
+#ifndef __NR_process_madvise
+#define __NR_process_madvise 440
+#endif
+
+#define WORKERS 2
+#define ROUNDS_BY_DEFAULT 200
+
+FIXTURE(module)
+{
+	int unused;
+};
+
+FIXTURE_SETUP(module)
+{
+	signal(SIGPIPE, SIG_IGN);
+	ASSERT_TRUE(harness_waits()) {
+		TH_LOG("the harness never opened its own pidfd");
+	}
+	ASSERT_FALSE(rust_serves()) {
+		TH_LOG("rust_pidfd is still loaded: an earlier test left pidfds open");
+	}
+}
+
+/* In the process that outlives the test, so that all its pidfds are gone. */
+FIXTURE_TEARDOWN_PARENT(module)
+{
+	if (rust_serves()) {
+		EXPECT_EQ(0, unload_busy_module()) {
+			TH_LOG("cannot unload rust_pidfd: %s", strerror(errno));
+		}
+	}
+}
+
+#define LOAD() do {							\
+	ASSERT_EQ(0, load_module()) {					\
+		TH_LOG("cannot load rust_pidfd: %s", strerror(errno));	\
+	}								\
+} while (0)
+
+#define EXPECT_UNLOAD_REFUSED() do {					\
+	EXPECT_EQ(-1, unload_module());					\
+	EXPECT_EQ(EWOULDBLOCK, errno);					\
+	EXPECT_GE(rust_open(), 1);					\
+} while (0)
+
+TEST_F(module, serves_from_load_to_unload)
+{
+	struct child c;
+	int fd;
+
+	/* By C. */
+	fd = sys_pidfd_open(getpid(), 0);
+	EXPECT_TRUE(is_pidfd(fd));
+	close(fd);
+
+	LOAD();
+	EXPECT_EQ(0, rust_created());
+	EXPECT_EQ(0, rust_open());
+	EXPECT_EQ(0, rust_refcnt());
+	EXPECT_RUST_MAKES(1, fd = sys_pidfd_open(getpid(), 0));
+	EXPECT_RUST_MAKES(1, EXPECT_EQ(0, start_child(&c, 0)));
+	EXPECT_EQ(2, rust_created());
+	close(fd);
+	end_child(&c);
+	EXPECT_EQ(0, rust_open());
+	EXPECT_EQ(0, unload_module());
+
+	/* By C again. */
+	EXPECT_EQ(-1, rust_created());
+	EXPECT_EQ(-1, rust_open());
+	EXPECT_EQ(-1, access("/sys/module/rust_pidfd", F_OK));
+	fd = sys_pidfd_open(getpid(), 0);
+	EXPECT_TRUE(is_pidfd(fd));
+	EXPECT_EQ(getpid(), pidfd_number(fd));
+	close(fd);
+	ASSERT_EQ(0, start_child(&c, 0));
+	EXPECT_EQ(c.pid, pidfd_number(c.pidfd));
+	end_child(&c);
+}
+
+TEST_F(module, cannot_be_loaded_twice)
+{
+	int fd;
+
+	LOAD();
+	fd = sys_pidfd_open(getpid(), 0);
+	EXPECT_EQ(-1, load_module());
+	EXPECT_EQ(EEXIST, errno);
+	EXPECT_EQ(1, rust_open());
+	EXPECT_EQ(getpid(), pidfd_number(fd));
+	close(fd);
+	EXPECT_EQ(0, unload_module());
+}
+
+TEST_F(module, counts_anew_after_each_load)
+{
+	for (int i = 0; i < 3; i++) {
+		LOAD();
+		EXPECT_EQ(0, rust_created());
+		close(sys_pidfd_open(getpid(), 0));
+		EXPECT_EQ(1, rust_created());
+		EXPECT_EQ(0, unload_module());
+	}
+}
+
+TEST_F(module, stays_while_an_opened_pidfd_is_open)
+{
+	int fd, copy;
+
+	LOAD();
+	fd = sys_pidfd_open(getpid(), 0);
+	EXPECT_UNLOAD_REFUSED();
+	copy = dup(fd);
+	close(fd);
+	EXPECT_UNLOAD_REFUSED();
+	EXPECT_EQ(getpid(), pidfd_number(copy));
+	close(copy);
+	EXPECT_EQ(0, unload_module());
+}
+
+TEST_F(module, stays_while_a_cloned_pidfd_is_open)
+{
+	struct child c;
+
+	LOAD();
+	ASSERT_EQ(0, start_child(&c, 0));
+	EXPECT_UNLOAD_REFUSED();
+
+	/* Also when its process is no more. */
+	tell_child(&c, 0);
+	ASSERT_EQ(c.pid, waitpid(c.pid, NULL, 0));
+	EXPECT_UNLOAD_REFUSED();
+	EXPECT_EQ(POLLIN | POLLHUP, ready(c.pidfd));
+	close(c.tell);
+	close(c.pidfd);
+	EXPECT_EQ(0, unload_module());
+}
+
+TEST_F(module, goes_while_the_process_of_a_closed_pidfd_lives)
+{
+	struct child c;
+
+	LOAD();
+	ASSERT_EQ(0, start_child(&c, 0));
+	close(c.pidfd);
+	EXPECT_EQ(0, unload_module());
+
+	/* C finds the process as if nothing had been. */
+	c.pidfd = sys_pidfd_open(c.pid, 0);
+	EXPECT_EQ(c.pid, pidfd_number(c.pidfd));
+	EXPECT_EQ(0, ready(c.pidfd));
+	end_child(&c);
+}
+
+TEST_F(module, stays_while_another_process_has_the_pidfd)
+{
+	struct child c;
+	int fd;
+
+	LOAD();
+	fd = sys_pidfd_open(getpid(), 0);
+	/* The child is born with a copy; its own pidfd is closed at once. */
+	ASSERT_EQ(0, start_child(&c, 0));
+	close(c.pidfd);
+	c.pidfd = -1;
+	close(fd);
+	EXPECT_UNLOAD_REFUSED();
+	end_child(&c);
+	EXPECT_EQ(0, rust_open());
+	EXPECT_EQ(0, unload_module());
+}
+
+TEST_F(module, stays_while_a_pidfd_is_under_way)
+{
+	union {
+		char buf[CMSG_SPACE(sizeof(int))];
+		struct cmsghdr align;
+	} control = {};
+	struct iovec iov = { .iov_base = (char []){ 'x' }, .iov_len = 1 };
+	struct msghdr msg = {
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control.buf,
+		.msg_controllen = sizeof(control.buf),
+	};
+	struct cmsghdr *cmsg = CMSG_FIRSTHDR(&msg);
+	int sockets[2], fd;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+				sockets));
+	LOAD();
+	fd = sys_pidfd_open(getpid(), 0);
+	cmsg->cmsg_level = SOL_SOCKET;
+	cmsg->cmsg_type = SCM_RIGHTS;
+	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(cmsg), &fd, sizeof(int));
+	ASSERT_EQ(1, sendmsg(sockets[0], &msg, 0));
+	close(fd);
+	EXPECT_UNLOAD_REFUSED();
+
+	/* Never received: it ends with the socket. */
+	close(sockets[0]);
+	close(sockets[1]);
+	EXPECT_EQ(0, settles(rust_open, 0));
+	EXPECT_EQ(0, unload_busy_module());
+}
+
+TEST_F(module, goes_after_a_clone_that_failed)
+{
+	LOAD();
+	EXPECT_EQ(-1, sys_clone(CLONE_PIDFD | SIGCHLD, (int *)8));
+	EXPECT_EQ(EFAULT, errno);
+	EXPECT_EQ(0, rust_open());
+	EXPECT_EQ(0, unload_module());
+}
+
+/* What every system call says of a living child's pidfd that C has made. */
+static void check_c_pidfd(struct __test_metadata *_metadata,
+			  const struct child *c)
+{
+	struct pidfd_info info = { .mask = PIDFD_INFO_PID };
+	size_t page = sysconf(_SC_PAGESIZE);
+	struct iovec iov = { .iov_len = page };
+	siginfo_t si = {};
+	int fd, status;
+	pid_t pid;
+
+	EXPECT_TRUE(is_pidfd(c->pidfd));
+	EXPECT_EQ(c->pid, pidfd_number(c->pidfd));
+	EXPECT_EQ(0, ready(c->pidfd));
+	EXPECT_EQ(0, sys_pidfd_send_signal(c->pidfd, 0, NULL, 0));
+	EXPECT_EQ(0, sys_waitid(P_PIDFD, c->pidfd, &si, WEXITED | WNOHANG));
+	EXPECT_EQ(0, si.si_pid);
+	EXPECT_EQ(0, ioctl(c->pidfd, PIDFD_GET_INFO, &info));
+	EXPECT_EQ(c->pid, info.pid);
+
+	fd = sys_pidfd_getfd(c->pidfd, STDERR_FILENO, 0);
+	EXPECT_GE(fd, 0);
+	close(fd);
+
+	/* The child's memory is ours as it was, at the same addresses. */
+	iov.iov_base = (void *)((uintptr_t)&page & ~(page - 1));
+	EXPECT_EQ(page, syscall(__NR_process_madvise, c->pidfd, &iov, 1,
+				MADV_COLD, 0));
+
+	pid = fork();
+	if (pid == 0)
+		_exit(setns(c->pidfd, CLONE_NEWUTS) ? 1 : 0);
+	EXPECT_EQ(pid, waitpid(pid, &status, 0));
+	EXPECT_EQ(0, status);
+}
+
+TEST_F(module, leaves_the_pidfds_of_c_alone)
+{
+	struct child cloned, opened;
+	int own, epoll;
+	struct epoll_event event = { .events = EPOLLIN };
+
+	ASSERT_EQ(0, start_child(&cloned, 0));
+	ASSERT_EQ(0, start_child(&opened, 0));
+	close(opened.pidfd);
+	opened.pidfd = sys_pidfd_open(opened.pid, 0);
+	own = sys_pidfd_open(getpid(), PIDFD_NONBLOCK | PIDFD_THREAD);
+	epoll = epoll_create1(EPOLL_CLOEXEC);
+	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, cloned.pidfd, &event));
+	check_c_pidfd(_metadata, &cloned);
+
+	LOAD();
+	EXPECT_RUST_MAKES(0, check_c_pidfd(_metadata, &cloned));
+	EXPECT_RUST_MAKES(0, check_c_pidfd(_metadata, &opened));
+	EXPECT_EQ(getpid(), pidfd_number(own));
+	EXPECT_EQ(O_RDWR | PIDFD_NONBLOCK | PIDFD_THREAD, fcntl(own, F_GETFL));
+
+	/* One ends under Rust, in all that C tells of it. */
+	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
+	tell_child(&cloned, 0);
+	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, PATIENCE_MS));
+	EXPECT_EQ(EPOLLIN, event.events);
+	EXPECT_EQ(0, sys_waitid(P_PIDFD, cloned.pidfd, NULL, WEXITED));
+	EXPECT_EQ(POLLIN | POLLHUP, ready(cloned.pidfd));
+	EXPECT_EQ(-1, pidfd_number(cloned.pidfd));
+	EXPECT_EQ(-1, sys_pidfd_send_signal(cloned.pidfd, 0, NULL, 0));
+	EXPECT_EQ(ESRCH, errno);
+
+	/* They do not keep Rust from going. */
+	EXPECT_EQ(0, rust_open());
+	EXPECT_EQ(0, unload_module());
+	check_c_pidfd(_metadata, &opened);
+	EXPECT_EQ(POLLIN | POLLHUP, ready(cloned.pidfd));
+
+	close(cloned.tell);
+	close(cloned.pidfd);
+	end_child(&opened);
+	close(own);
+	close(epoll);
+}
+
+TEST_F(module, wakes_who_waited_before_it_was_loaded)
+{
+	struct child c;
+	pid_t pid;
+
+	ASSERT_EQ(0, start_child(&c, 0));
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		_exit(becomes_ready(c.pidfd, POLLIN) == POLLIN ? 0 : 1);
+	}
+	ASSERT_TRUE(thread_becomes(pid, pid, 'S'));
+
+	LOAD();
+	tell_child(&c, 0);
+	EXPECT_EQ(0, wait_for_pid(pid));
+	EXPECT_EQ(0, unload_module());
+	end_child(&c);
+}
+
+TEST_F(module, and_c_make_pidfds_of_the_same_process)
+{
+	struct child c;
+	int rust;
+
+	ASSERT_EQ(0, start_child(&c, 0));
+	LOAD();
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(c.pid, 0));
+	EXPECT_EQ(c.pid, pidfd_number(c.pidfd));
+	EXPECT_EQ(c.pid, pidfd_number(rust));
+	tell_child(&c, 0);
+	EXPECT_EQ(POLLIN, becomes_ready(rust, POLLIN));
+	EXPECT_EQ(POLLIN, becomes_ready(c.pidfd, POLLIN));
+	EXPECT_EQ(0, sys_waitid(P_PIDFD, rust, NULL, WEXITED));
+	EXPECT_EQ(POLLIN | POLLHUP, ready(rust));
+	EXPECT_EQ(POLLIN | POLLHUP, ready(c.pidfd));
+	close(rust);
+	EXPECT_EQ(0, unload_module());
+	close(c.tell);
+	close(c.pidfd);
+}
+
+/* What a worker has done, for others to see. */
+struct work {
+	bool stop;
+	long bursts[WORKERS];
+	const char *wrong[WORKERS];
+};
+
+/* As fast as it can, but now and then with no pidfd open. */
+static void work_on(struct work *work, int i)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	srand(i);
+
+	while (!__atomic_load_n(&work->stop, __ATOMIC_SEQ_CST)) {
+		work->wrong[i] = burst();
+		if (work->wrong[i])
+			_exit(EXIT_FAILURE);
+		__atomic_fetch_add(&work->bursts[i], 1, __ATOMIC_SEQ_CST);
+		if (rand() % 4 == 0)
+			usleep(rand() % 2000);
+	}
+	_exit(EXIT_SUCCESS);
+}
+
+static long all_bursts(struct work *work)
+{
+	long n = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		n += __atomic_load_n(&work->bursts[i], __ATOMIC_SEQ_CST);
+	return n;
+}
+
+/* Until the workers have got on, or one has stopped. */
+static bool workers_get_on(struct work *work)
+{
+	long before = all_bursts(work);
+
+	for (int i = 0; i < PATIENCE_MS * 10; i++) {
+		if (all_bursts(work) > before)
+			return true;
+		usleep(100);
+	}
+	return false;
+}
+
+TEST_F_TIMEOUT(module, comes_and_goes_while_others_are_busy, 500)
+{
+	int n = rounds(ROUNDS_BY_DEFAULT);
+	long by_rust = 0, by_all;
+	struct work *work;
+	pid_t pids[WORKERS];
+
+	work = mmap(NULL, sizeof(*work), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	ASSERT_NE(MAP_FAILED, work);
+	for (int i = 0; i < WORKERS; i++) {
+		pids[i] = fork();
+		if (pids[i] == 0)
+			work_on(work, i);
+		ASSERT_GT(pids[i], 0);
+	}
+
+	for (int i = 0; i < n; i++) {
+		LOAD();
+		ASSERT_TRUE(workers_get_on(work));
+		by_rust += rust_created();
+		ASSERT_EQ(0, unload_busy_module()) {
+			TH_LOG("round %d: cannot unload: %s", i,
+			       strerror(errno));
+		}
+		if (i % 8 == 0) {
+			ASSERT_TRUE(workers_get_on(work));
+		}
+	}
+
+	__atomic_store_n(&work->stop, true, __ATOMIC_SEQ_CST);
+	for (int i = 0; i < WORKERS; i++) {
+		EXPECT_EQ(0, wait_for_pid(pids[i])) {
+			TH_LOG("wrong in worker %d: %s", i,
+			       work->wrong[i] ?: "its end");
+		}
+	}
+
+	by_all = all_bursts(work) * BURST;
+	TH_LOG("%d rounds, %ld pidfds, at least %ld of them by Rust", n, by_all,
+	       by_rust);
+	EXPECT_GT(by_rust, 0);
+	munmap(work, sizeof(*work));
+}
+
+static pid_t harness;
+
+static void end_harness(int sig)
+{
+	kill(harness, SIGKILL);
+}
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	/* Asking for the list or for help takes no module. */
+	if (argc > 1 && (!strcmp(argv[1], "-l") || !strcmp(argv[1], "-h")))
+		return test_harness_run(argc, argv);
+
+	ksft_print_header();
+	need_module();
+	if (unload_busy_module())
+		ksft_exit_fail_msg("cannot unload rust_pidfd (%s): %ld pidfds are open elsewhere\n",
+				   strerror(errno), rust_open());
+
+	setenv("KSFT_TAP_LEVEL", "1", 1);
+	fflush(stdout);
+	harness = fork();
+	if (harness == 0) {
+		harness_pid = getpid();
+		exit(test_harness_run(argc, argv));
+	}
+
+	/* Whatever happens, the module is loaded again. */
+	signal(SIGTERM, end_harness);
+	signal(SIGINT, end_harness);
+	while (waitpid(harness, &status, 0) < 0 && errno == EINTR)
+		;
+
+	if (!rust_serves() && load_module()) {
+		printf("Bail out! cannot load rust_pidfd again: %s\n",
+		       strerror(errno));
+		return KSFT_FAIL;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : KSFT_FAIL;
+}
