@@ -89,7 +89,7 @@ part_programs() {
 	echo "test: building the tokio program; log in $log/tokio-build.log"
 	if "$CARGO" build --locked --release --manifest-path "$tests/tokio/Cargo.toml" \
 		--target-dir "$target" >"$log/tokio-build.log" 2>&1; then
-		guest tokio "$target/release/pidfd-tokio"
+		guest tokio "$target/release/tokio-pidfd"
 		results --name tokio "$log/tokio.log"
 	else
 		fail "tokio: cannot be built; see $log/tokio-build.log"
