@@ -67,10 +67,12 @@ show_log() {
 	sed -n "$from,\$p" "$log" >&2
 }
 
+# From the first complaint on, or the last lines.
 show_end() {
-	local total
-	total=$(wc -l <"$log")
-	show_log $((total > 40 ? total - 40 : 1))
+	local from
+	from=${first%%:*}
+	[ -n "$from" ] || from=$(($(wc -l <"$log") - 30))
+	show_log $((from > 10 ? from - 10 : 1))
 }
 
 mode=${1-}
@@ -213,8 +215,7 @@ first=$(grep -nE -m 1 "$stamp($complaints)" "$log" || :)
 
 if [ -n "$first" ] && [ -n "$up" ]; then
 	say "the kernel complained: $(sed -E "s/$stamp//" <<<"${first#*:}")"
-	n=${first%%:*}
-	show_log $((n > 10 ? n - 10 : 1))
+	show_end
 	exit 120
 elif [ -n "$failed" ]; then
 	say "$failed"

@@ -69,15 +69,15 @@ ticker() {
 # on a terminal also how far it is, by the last line of the log. It counts from
 # $began, if that is set.
 step() {
-	local what=$1 log=$2 start=${began:-$SECONDS} status=0 pid=
+	local what=$1 out=$2 start=${began:-$SECONDS} status=0 pid=
 	shift 2
 
 	printf '%s ' "setup: $what ..." >&2
 	if [ -t 2 ]; then
-		ticker "$what" "$start" "$log" 9>&- &
+		ticker "$what" "$start" "$out" 9>&- &
 		pid=$!
 	fi
-	"$@" >>"$log" 2>&1 </dev/null 9>&- || status=$?
+	"$@" >>"$out" 2>&1 </dev/null 9>&- || status=$?
 	if [ -n "$pid" ]; then
 		kill "$pid" 2>/dev/null || true
 		wait "$pid" 2>/dev/null || true
@@ -294,17 +294,14 @@ apt_get() {
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@"
 }
 
-# apt_install PACKAGE...; nothing that is installed gets removed for it. Lists
-# that are missing or old make the first try fail: then get them.
+# apt_install PACKAGE...; nothing that is installed gets removed for it.
 apt_install() {
-	local what="apt-get install, $# packages" file=$log/apt.log
+	local file=$log/apt.log
 
-	set -- install -y --no-install-recommends --no-remove "$@"
-	step "$what" "$file" apt_get "$@" && return
-	step "apt-get update" "$file" apt_get update &&
-		step "$what" "$file" apt_get "$@" && return
-	die "apt-get failed, $(grep '^E:' "$file" | tail -n 1); do by hand: apt-get update && apt-get" \
-		"$(echo "$*" | sed 's/ -y / /;s/ --no-remove / /'); log in $file"
+	step "apt-get install, $# packages" "$file" \
+		apt_get install -y --no-install-recommends --no-remove "$@" ||
+		die "apt-get failed, $(grep '^E:' "$file" | head -n 1); do by hand:" \
+			"apt-get update && apt-get install --no-install-recommends $*; log in $file"
 }
 
 # With the rustc next to this cargo, whatever comes first in PATH.
@@ -343,6 +340,9 @@ if [ -n "$packages" ]; then
 fi
 ! lacks_bindgen || echo "setup: will build: bindgen $get_bindgen in $cache" >&2
 [ -n "$vng" ] || echo "setup: will install: virtme-ng $get_vng in $build/venv" >&2
+
+# A source of the user's that fails need not matter for what we want.
+[ -z "$packages" ] || step "apt-get update" "$log/apt.log" apt_get update || true
 
 # bindgen takes a minute to build: first what that needs, then all else meanwhile.
 job=

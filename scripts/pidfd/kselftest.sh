@@ -1,0 +1,39 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# kselftest.sh LIMIT COLLECTION...: inside the guest, run the installed programs
+# of the collections one by one, LIMIT seconds each, and print what
+# run_kselftest.sh prints.
+#
+# run_kselftest.sh waits for whoever holds on to a program's output, and a
+# program that fails may leave children behind that do. So each gets a cgroup,
+# which is killed when the program's time is up and when it has ended.
+
+set -u
+
+limit=$1
+shift
+cgroup=/sys/fs/cgroup/kselftest
+mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
+mkdir -p "$cgroup"
+
+echo "TAP version 13"
+for collection in "$@"; do
+	for test in $(grep "^$collection:" kselftest-list.txt); do
+		out=$(mktemp)
+		(
+			echo $BASHPID >$cgroup/cgroup.procs
+			exec ./run_kselftest.sh -o "$limit" -t "$test"
+		) >"$out" 2>&1 &
+		runner=$!
+		for ((s = 0; s < limit; s++)); do
+			kill -0 $runner 2>/dev/null || break
+			sleep 1
+		done
+		echo 1 >$cgroup/cgroup.kill
+		wait $runner
+		grep -vE '^(TAP version 13|1\.\.1)$' "$out"
+		grep -qE "^(not )?ok 1 selftests: ${test/:/: }" "$out" ||
+			echo "not ok 1 selftests: ${test/:/: } # did not end within $limit seconds"
+	done
+done
