@@ -16,24 +16,28 @@ shift
 cgroup=/sys/fs/cgroup/kselftest
 mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
 mkdir -p "$cgroup"
+tmp=$(mktemp -d)
+mkfifo "$tmp/pipe"
 
 echo "TAP version 13"
 for collection in "$@"; do
 	for test in $(grep "^$collection:" kselftest-list.txt); do
-		out=$(mktemp)
+		: >"$tmp/out"
+		cat "$tmp/pipe" >"$tmp/out" &
+		reader=$!
 		(
 			echo $BASHPID >$cgroup/cgroup.procs
 			exec ./run_kselftest.sh -o "$limit" -t "$test"
-		) >"$out" 2>&1 &
+		) >"$tmp/pipe" 2>&1 &
 		runner=$!
-		for ((s = 0; s < limit; s++)); do
+		for ((s = 0; s < 10 * limit; s++)); do
 			kill -0 $runner 2>/dev/null || break
-			sleep 1
+			sleep 0.1
 		done
 		echo 1 >$cgroup/cgroup.kill
-		wait $runner
-		grep -vE '^(TAP version 13|1\.\.1)$' "$out"
-		grep -qE "^(not )?ok 1 selftests: ${test/:/: }" "$out" ||
+		wait $runner $reader
+		grep -vE '^(TAP version 13|1\.\.1)$' "$tmp/out"
+		grep -qE "^(not )?ok 1 selftests: ${test/:/: }" "$tmp/out" ||
 			echo "not ok 1 selftests: ${test/:/: } # did not end within $limit seconds"
 	done
 done

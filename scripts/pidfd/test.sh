@@ -18,7 +18,7 @@ passed=0 failed=0 skipped=0
 upstream=(pidfd clone3)
 
 # Seconds a program may take; kselftest's own 45 are too few under emulation.
-limit=200
+limit=100
 
 count() {
 	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
