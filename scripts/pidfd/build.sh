@@ -119,14 +119,18 @@ kernel() {
 
 	if [ -n "$source" ]; then
 		[ -d "$source" ] || die "KERNEL_SRC=$source is no directory"
+		[ -f "$source/Kbuild" ] && [ -d "$source/rust/kernel" ] ||
+			die "KERNEL_SRC=$source is not a kernel source tree with Rust"
 		source=$(cd "$source" && pwd)
 	else
 		"$top/scripts/pidfd/fetch.sh" "$BUILD"
 		source=$BUILD/source
 	fi
 
-	# Objects of another source are older or newer than this one's for no reason.
+	# Objects of another source are older or newer than this one's for no reason. Before they go,
+	# see that this one can be had.
 	if [ "$(cat "$BUILD/woven" 2>/dev/null)" != "$source $SERIES" ]; then
+		SPATCH=$SPATCH LOG=$log/weave.log "$top/scripts/pidfd/weave.sh" --check "$source"
 		rm -rf "$tree" "$obj"
 		echo "$source $SERIES" >"$BUILD/woven"
 	fi

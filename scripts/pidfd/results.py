@@ -138,7 +138,10 @@ def main():
         programs = {args.name: Program()}
         for line in lines:
             programs[args.name].line(line)
-        programs[args.name].end(False, None)
+        if not programs[args.name].plan:
+            programs[args.name].failed.append("it printed no plan")
+        else:
+            programs[args.name].end(False, None)
 
     passed = failed = skipped = 0
     if not programs:

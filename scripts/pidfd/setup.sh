@@ -215,6 +215,7 @@ wanted() {
 	depmod kmod
 	file file
 	flex flex
+	ip iproute2
 	make make
 	patch patch
 	qemu-system-x86_64 qemu-system-x86

@@ -38,13 +38,13 @@ results() {
 	count $(tail -n 1 <<<"$out")
 }
 
-# guest NAME COMMAND: the command's output goes to $log/NAME.log. Its exit status
-# counts for nothing where its output is read, but a guest that fails counts.
+# guest NAME COMMAND: the command's output goes to $log/NAME.log. What fails it is
+# in there; that the guest itself fails, or cannot be had, is a failure too.
 guest() {
 	local name=$1 status=0 complaint
 	complaint=$(CMD=$2 "$scripts/guest.sh" run 2>&1 >"$log/$name.log" </dev/null) || status=$?
 	cp "$log/guest.log" "$log/$name.dmesg"
-	if [ "$status" -ge 120 ] && [ "$status" -le 126 ]; then
+	if [ "$status" = 2 ] || { [ "$status" -ge 120 ] && [ "$status" -le 126 ]; }; then
 		echo "$complaint"
 		fail "$name: the guest failed with status $status; see $log/$name.dmesg and $log/$name.log"
 	fi
