@@ -181,8 +181,8 @@ impl Pid {
         unsafe { bindings::pid_vnr(self.as_ptr()) }
     }
 
-    /// Returns the number in `ns`, 0 if `ns` is not the namespace it was allocated in or an ancestor
-    /// of that.
+    /// Returns the number in `ns`; 0 if `ns` is neither the namespace it was allocated in nor an
+    /// ancestor of that.
     #[doc(alias = "pid_nr_ns")]
     #[inline]
     pub fn nr_ns(&self, ns: &PidNamespace) -> PidNr {
@@ -202,11 +202,7 @@ impl Pid {
     pub fn numbers(&self) -> impl DoubleEndedIterator<Item = PidNr> + ExactSizeIterator + '_ {
         // SAFETY: By the type invariants, `self` is valid. `numbers` has `level + 1` elements, none
         // of which changes once the pid can be found.
-        let numbers = unsafe {
-            (*self.as_ptr())
-                .numbers
-                .as_slice(self.level() as usize + 1)
-        };
+        let numbers = unsafe { (*self.as_ptr()).numbers.as_slice(self.level() as usize + 1) };
         numbers.iter().map(|upid| upid.nr)
     }
 
@@ -468,7 +464,10 @@ mod tests {
         assert!(pid.has_task(PidType::Pid));
         assert!(pid.task(PidType::Pid, &rcu) == Some(&**current!()));
         assert!(pid.get_task(PidType::Pid).as_deref() == Some(&**current!()));
-        assert_eq!(pid.task(PidType::Pid, &rcu).map(|task| task.exit_state()), Some(0));
+        assert_eq!(
+            pid.task(PidType::Pid, &rcu).map(|task| task.exit_state()),
+            Some(0)
+        );
     }
 
     #[test]

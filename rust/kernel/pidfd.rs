@@ -361,7 +361,9 @@ mod tests {
 
     #[test]
     fn an_installed_pidfd_refers_to_its_pid() {
-        let fd = PidFd::prepare(&me(), flags::PIDFD_THREAD).unwrap().install();
+        let fd = PidFd::prepare(&me(), flags::PIDFD_THREAD)
+            .unwrap()
+            .install();
         let (pid, flags) = get_pid(fd).unwrap();
         assert!(pid == me());
         assert!(flags & flags::PIDFD_THREAD != 0);

@@ -22,17 +22,32 @@ verdict() {
 
 cd "$top" || exit 1
 mapfile -t rust < <(find kernel rust samples/rust -name '*.rs')
-mapfile -t sources < <(find include kernel rust samples tools \
-	\( -name target -o -name __pycache__ \) -prune -o -type f \
-	\( -name '*.[ch]' -o -name '*.rs' -o -name 'Kconfig*' \) -print)
+of() {
+	find "$@" \( -name target -o -name __pycache__ \) -prune -o -type f \
+		\( -name '*.[ch]' -o -name '*.rs' -o -name 'Kconfig*' \) -print
+}
+mapfile -t sources < <(of include kernel rust samples)
+mapfile -t tests < <(of tools)
+
+# User space has no BIT() and no __aligned(), ENOSYS is what it gets from an old
+# kernel, and a test harness is made of macros, some of which look like functions.
+user=SPACING,ENOSYS,BRACES,BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,NAKED_SSCANF
+user+=,MACRO_WITH_FLOW_CONTROL,MULTISTATEMENT_MACRO_USE_DO_WHILE,SINGLE_STATEMENT_DO_WHILE_MACRO
+
+checkpatch() {
+	local said
+	said=$(perl "$tree/scripts/checkpatch.pl" --no-tree --quiet --terse --show-types --file "$@" |
+		grep -v '^total: 0 errors, 0 warnings,\( 0 checks,\)\? [0-9]* lines')
+	echo -n "${said:+$said
+}"
+	[ -z "$said" ]
+}
 
 "$RUSTFMT" --config-path "$tree/.rustfmt.toml" --check "${rust[@]}"
 verdict $? "rustfmt: ${#rust[@]} files"
 
-perl "$tree/scripts/checkpatch.pl" --no-tree --strict --quiet --terse --show-types --file \
-	--ignore FILE_PATH_CHANGES,SPDX_LICENSE_TAG "${sources[@]}" &&
-	! grep -L 'SPDX-License-Identifier: GPL-2.0' "${sources[@]}" | grep .
-verdict $? "checkpatch: ${#sources[@]} files"
+checkpatch --strict "${sources[@]}" && checkpatch --ignore "$user" "${tests[@]}"
+verdict $? "checkpatch: $((${#sources[@]} + ${#tests[@]})) files"
 
 ! grep -rn unsafe kernel/pidfd --include='*.rs'
 verdict $? "no unsafe in kernel/pidfd"

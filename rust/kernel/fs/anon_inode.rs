@@ -169,14 +169,16 @@ mod tests {
     fn operations_see_what_the_file_owns_until_its_release_drops_it() {
         let owned = Arc::new(EPOLLIN, GFP_KERNEL).unwrap();
         let file = getfile(c"[test]", &READABLE, owned.clone(), bindings::O_NONBLOCK).unwrap();
-        let (poll, ioctl) = (table(&READABLE).poll.unwrap(), table(&READABLE).unlocked_ioctl.unwrap());
+        // SAFETY: The file was made with this table; a null table is allowed.
+        let poll =
+            || unsafe { table(&READABLE).poll.unwrap()(file.as_ptr(), core::ptr::null_mut()) };
+        // SAFETY: The file was made with this table.
+        let ioctl =
+            |cmd| unsafe { table(&READABLE).unlocked_ioctl.unwrap()(file.as_ptr(), cmd, 0) };
 
-        // SAFETY: The file was made with this table; poll takes a null table.
-        unsafe {
-            assert_eq!(poll(file.as_ptr(), core::ptr::null_mut()), EPOLLIN);
-            assert_eq!(ioctl(file.as_ptr(), 1, 0), 7);
-            assert_eq!(ioctl(file.as_ptr(), 2, 0), ENOTTY.to_errno() as c_long);
-        }
+        assert_eq!(poll(), EPOLLIN);
+        assert_eq!(ioctl(1), 7);
+        assert_eq!(ioctl(2), ENOTTY.to_errno() as c_long);
 
         let owned = Arc::into_unique_or_drop(owned);
         assert!(owned.is_none());

@@ -217,10 +217,7 @@ impl<T: FileOperations> FileOperationsTable<T> {
     /// # Safety
     ///
     /// Called by C as `->release()` of a file made with this table.
-    unsafe extern "C" fn release(
-        _inode: *mut bindings::inode,
-        file: *mut bindings::file,
-    ) -> c_int {
+    unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: The file is valid during its release, after which nobody reads `private_data`.
         let private = unsafe { (*file).private_data };
         // SAFETY: The file was made with `into_foreign()`'s result, and as this is its release, no

@@ -29,7 +29,7 @@ impl SeqFile {
     #[inline]
     pub fn putc(&self, c: u8) {
         // SAFETY: `self` is a valid `struct seq_file` that only this thread accesses.
-        unsafe { bindings::seq_putc(self.inner.get(), c as _) };
+        unsafe { bindings::seq_putc(self.inner.get(), c) };
     }
 
     /// Returns the pid namespace of the procfs instance that this file is read through.
