@@ -47,6 +47,8 @@ class Program:
         if match:
             self.result(match[1], match[3] or f"case {match[2]}", match[4])
             return
+        if text.startswith("Bail out!"):
+            self.failed.append(text)
         match = re.match(r"1\.\.(\d+)", text)
         if match:
             self.plan = int(match[1])
@@ -138,7 +140,7 @@ def main():
         programs = {args.name: Program()}
         for line in lines:
             programs[args.name].line(line)
-        if not programs[args.name].plan:
+        if not programs[args.name].plan and not programs[args.name].failed:
             programs[args.name].failed.append("it printed no plan")
         else:
             programs[args.name].end(False, None)

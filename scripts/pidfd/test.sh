@@ -108,7 +108,7 @@ part_programs() {
 }
 
 part_soak() {
-	TIMEOUT=3000 MODULE=no guest soak "PIDFD_MODULE=$MODULE_KO ROUNDS=${ROUNDS:-1000} $BUILD/kselftest/pidfd_rust/soak"
+	TIMEOUT=3000 guest soak "PIDFD_MODULE=$MODULE_KO ROUNDS=${ROUNDS:-1000} $BUILD/kselftest/pidfd_rust/soak"
 	results --name soak "$log/soak.log"
 	grep '^#' "$log/soak.log"
 }
