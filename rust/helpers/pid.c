@@ -4,6 +4,7 @@
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/signal.h>
 
 __rust_helper struct pid *rust_helper_get_pid(struct pid *pid)
 {
@@ -33,5 +34,10 @@ __rust_helper bool rust_helper_delay_group_leader(struct task_struct *task)
 __rust_helper int rust_helper_send_sig_priv(int sig, struct task_struct *task,
 					    enum pid_type type)
 {
+	/* do_send_sig_info() itself trusts its caller. */
+	if (!valid_signal(sig))
+		return -EINVAL;
+	if (!sig)
+		return 0;
 	return do_send_sig_info(sig, SEND_SIG_PRIV, task, type);
 }

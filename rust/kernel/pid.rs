@@ -290,10 +290,12 @@ impl Task {
     ///
     /// # Errors
     ///
-    /// [`ESRCH`] if the task is gone, [`EAGAIN`] if a real-time signal cannot be queued.
+    /// - [`EINVAL`] if there is no such signal. 0 is allowed, and sends nothing.
+    /// - [`ESRCH`] if the task is gone.
+    /// - [`EAGAIN`] if a real-time signal cannot be queued.
     #[doc(alias = "do_send_sig_info")]
     pub fn send_signal(&self, sig: c_int, kind: PidType) -> Result {
-        // SAFETY: By the type invariants, `self` is a valid task.
+        // SAFETY: By the type invariants, `self` is a valid task. The helper checks the number.
         to_result(unsafe { bindings::send_sig_priv(sig, self.as_ptr(), kind as u32) })
     }
 
@@ -482,8 +484,10 @@ mod tests {
     }
 
     #[test]
-    fn signal_zero_reaches_a_task() {
-        assert!(current!().send_signal(0, PidType::Pid).is_ok());
+    fn signals_that_are_none_are_refused() {
+        assert_eq!(current!().send_signal(0, PidType::Pid), Ok(()));
+        assert_eq!(current!().send_signal(-1, PidType::Pid), Err(EINVAL));
+        assert_eq!(current!().send_signal(65, PidType::Pid), Err(EINVAL));
     }
 
     #[test]

@@ -43,22 +43,21 @@ kmake() {
 
 # Show how far a build is, by the steps it prints; all of it goes to file $1.
 progress() {
-	awk -v log_="$1" -v steps="$steps" -v tty="$([ ! -t 2 ] || echo yes)" '
-	{ print >log_; fflush(log_) }
-	/^  [A-Z][A-Z]+ / {
-		n++
-		if (n > steps)
-			steps = n
-		percent = int(100 * n / steps)
-		if (tty)
-			printf "\r\033[Kbuild: %d %% %s %s", percent, $1, $NF >"/dev/stderr"
-		else if (percent >= next_) {
-			if (next_)
-				printf "build: %d %%, %s\n", percent, $NF >"/dev/stderr"
-			next_ = percent - percent % 20 + 20
-		}
-	}
-	END { if (tty) printf "\r\033[K" >"/dev/stderr" }'
+	local line n=0 percent next=20
+
+	while IFS= read -r line; do
+		printf '%s\n' "$line"
+		[[ $line =~ ^\ \ [A-Z]+\  ]] || continue
+		n=$((n + 1))
+		percent=$((100 * n / (n > steps ? n : steps)))
+		if [ -t 2 ]; then
+			printf '\r\033[Kbuild: %d %% %s' "$percent" "${line##* }" >&2
+		elif [ "$percent" -ge "$next" ]; then
+			printf 'build: %d %%, %s\n' "$percent" "${line##* }" >&2
+			next=$((percent - percent % 20 + 20))
+		fi
+	done >"$1"
+	[ ! -t 2 ] || printf '\r\033[K' >&2
 }
 
 # run WHAT LOG TARGET...: a step of the kernel's make.

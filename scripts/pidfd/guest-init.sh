@@ -77,3 +77,7 @@ else
 	wait "${pumps[@]}" || :
 fi
 report "exit $status"
+
+# All is said: go down at once, instead of through the shutdown of every device.
+sync
+echo b >/proc/sysrq-trigger

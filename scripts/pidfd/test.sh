@@ -59,7 +59,11 @@ build_selftests() {
 part_kunit() {
 	MODULE=no APPEND=kunit.enable=1 guest kunit true
 	results --suite 'rust_.*' "$log/kunit.dmesg"
-	echo "KUnit tests of the abstractions: $(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|fs_anon_inode|fs_file_operations|wait_queue)_rs' "$log/kunit.dmesg") examples, and $(sed -nE 's/.*# rust_pid: pass:([0-9]+).*/\1/p' "$log/kunit.dmesg" | head -n 1) cases"
+	local examples cases
+	examples=$(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|fs_anon_inode)_rs' "$log/kunit.dmesg")
+	cases=$(sed -nE 's/.*# rust_(pid|pidfd|anon_inode): pass:([0-9]+).*/\2/p' "$log/kunit.dmesg" |
+		awk '{ n += $1 } END { print n + 0 }')
+	echo "of these, of the abstractions here: $examples examples and $cases cases"
 }
 
 part_upstream() {

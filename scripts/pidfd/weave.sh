@@ -112,9 +112,13 @@ trap 'rm -rf "$new"' EXIT
 weave_into "$new"
 (cd "$top" && ours | tar -cf - -T -) | tar -xf - -C "$new"
 
-# First what is pristine, then what is not: neither touches the other's files.
+# First what is pristine, then what is not: neither touches the other's files. What
+# a build has left in SOURCE stays there, the kernel would not build elsewhere.
 (cd "$new" && find . -type f) | sed 's|^\.||' >"$new.files"
-rsync -a --delete --exclude-from="$new.files" --exclude=.git "$source/" "$tree/" 2>&1 |
+rsync -a --delete --exclude-from="$new.files" --exclude=.git \
+	--exclude=/.config --exclude=/include/config --exclude=/include/generated \
+	--exclude='/arch/*/include/generated' --exclude='*.o' --exclude='*.a' --exclude='.*.cmd' \
+	"$source/" "$tree/" 2>&1 |
 	grep -v 'cannot delete non-empty directory' >&2 || [ "${PIPESTATUS[0]}" = 0 ]
 rsync -rlpc "$new/" "$tree/"
 rm -f "$new.files"
