@@ -100,7 +100,8 @@ part_programs() {
 	fi
 	guest python "$PYTHON $tests/python_test.py"
 	results --name python "$log/python.log"
-	guest sample "$BUILD/samples/pidfd-metadata" &&
+	# Its exit status, and that Rust served it.
+	guest sample "$BUILD/samples/pidfd-metadata && [ \$(cat /sys/kernel/debug/rust_pidfd/created) -gt 0 ]" &&
 		count 1 0 0 || fail "sample: pidfd-metadata failed; see $log/sample.log"
 	guest watch "sleep 1000 & p=\$!; insmod $BUILD/kernel/samples/rust/rust_pidfd_watch.ko pid=\$p && kill \$p; wait; rmmod rust_pidfd_watch; dmesg | grep rust_pidfd_watch:"
 	if [ "$(grep -cE "process [0-9]+( has exited| has been reaped|\$)" "$log/watch.log")" = 3 ]; then
