@@ -12,8 +12,10 @@
 
 set -eu -o pipefail
 
+# shellcheck source=scripts/pidfd/archive.sh
+. "$(dirname "$0")/archive.sh"
+
 suite=trixie-backports
-keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 build=$1
 series=${SERIES:-7.3}
@@ -77,24 +79,12 @@ step() {
 	return "$status"
 }
 
-# The address of the Debian archive, by what the lists say of their origin, or by
-# the suite's name where there are no lists yet.
-archive() {
-	# shellcheck disable=SC2016 # apt's variables
-	apt-get indextargets --format '$(REPO_URI)|$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(RELEASE)' 'Created-By: Packages' |
-		awk -F'|' -v codename="$codename" '
-			$1 ~ /^(cdrom|copy):/ || $4 != "main" { next }
-			$2 == "Debian" && $3 == "Debian" { print $1; exit }
-			$2 == "" && ($5 == codename || $5 ~ /^((old)?stable|testing|sid|unstable)$/) && !guess { guess = $1 }
-			END { if (guess) print guess }' | head -n 1
-}
-
 # The machine's settings of apt (its proxies, say) without its hooks, and all
 # that apt writes below $tmp.
 apt_config() {
 	mkdir -p "$tmp/lists/partial" "$tmp/cache/archives/partial"
 	: >"$tmp/status"
-	echo "deb [target=Packages signed-by=$keyring] $uri $suite main" >"$tmp/sources.list"
+	echo "deb [target=Packages signed-by=$archive_keyring] $uri $suite main" >"$tmp/sources.list"
 	apt-config dump | grep -v -E '^(APT::Update::(Pre|Post)-Invoke|DPkg::(Pre|Post)-)|^Dir::Etc::(main|parts|source)|^Dir::(State|Cache)'
 	cat <<-END
 	Dir::Etc::Main "/dev/null";
@@ -145,13 +135,11 @@ cause() {
 }
 
 fetch() {
-	local codename uri have
+	local uri have
 
-	if ! type -P apt-get >/dev/null || [ ! -r "$keyring" ]; then
+	if ! type -P apt-get >/dev/null || [ ! -r "$archive_keyring" ]; then
 		die "no Debian with apt and the debian-archive-keyring here: use KERNEL_SRC=DIR"
 	fi
-	# shellcheck source=/dev/null
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
 	uri=$(archive)
 	[ -n "$uri" ] || die "apt's sources name no Debian archive: add one to them, $own"
 

@@ -15,6 +15,9 @@
 
 set -eu -o pipefail
 
+# shellcheck source=scripts/pidfd/archive.sh
+. "$(dirname "$0")/archive.sh"
+
 min_llvm=17.0.1
 min_rust=1.85.0
 min_bindgen=0.71.1
@@ -305,6 +308,18 @@ apt_install() {
 			"apt-get update && apt-get install --no-install-recommends $*; log in $file"
 }
 
+# Debian 12's own QEMU runs code that another of its CPUs has patched; the one in
+# backports does not, and is the only one that fits beside tools from there.
+install_backported_qemu() {
+	local suite=bookworm-backports list=$build/backports.list
+
+	cat /etc/apt/sources.list >"$list" 2>/dev/null || :
+	echo "deb [target=Packages signed-by=$archive_keyring] $(archive) $suite main" >>"$list"
+	apt_get -o Dir::Etc::SourceList="$list" update &&
+		apt_get -o Dir::Etc::SourceList="$list" -t "$suite" \
+			install -y --no-install-recommends --no-remove qemu-system-x86
+}
+
 # With the rustc next to this cargo, whatever comes first in PATH.
 build_bindgen() {
 	exec env -u RUSTC -u RUSTFLAGS PATH="$(dirname "$cargo"):$PATH" \
@@ -367,6 +382,12 @@ if lacks_bindgen; then
 	look
 fi
 
+if [ "$debian" = 12 ] && [[ " $packages " = *" qemu-system-x86 "* ]]; then
+	# Where it fails, what Debian 12 has is tried with the rest.
+	step "apt-get install, qemu-system-x86 of backports" "$log/apt.log" \
+		install_backported_qemu || true
+	look
+fi
 # shellcheck disable=SC2086 # a list of words
 [ -z "$packages" ] || apt_install $packages
 look
