@@ -25,27 +25,88 @@
  * - Only then do the static calls point back to C. Nobody is on the way from a
  *   check to a call: being on that way takes a module reference, and with a
  *   reference the module's exit function, and with it unregister, does not run.
- * - A file keeps its file_operations' module, as any file does: the module
- *   cannot be unloaded before the last of its pidfds is gone.
+ * - A file keeps its file_operations' module, as any file does, and the file
+ *   system behind it keeps what a path alone refers to: the module cannot be
+ *   unloaded before the last of its pidfds is gone.
  *
  * Register as the last step of the module's init function and unregister as the
  * first step of its exit function.
+ *
+ * Two pointers in struct pid
+ *
+ * C keeps what it knows of a pid in pid->attr, Rust in pid->record. Each is set
+ * when the first pidfd of the pid is asked for on that side, and then stays until
+ * the pid is freed. What each side writes:
+ *
+ * - Whoever comes second starts from what the first has: an exit, a coredump.
+ * - An exit and a coredump are written to whichever of the two is there, be the
+ *   provider registered or not.
+ * - There is one set of extended attributes, that of whoever came first.
+ * - A pid that is reaped before anyone came has the error pointer -ESRCH in its
+ *   pointers, and there are no pidfds of it.
+ *
+ * So neither side ever knows less than the other, and to load or to unload the
+ * provider moves nothing. pid->wait_pidfd.lock serialises all that sets the two
+ * pointers and all that looks at both. The code that works on records is built
+ * in: rust/kernel/pid/record.rs.
  */
 
+#include <linux/cleanup.h>
 #include <linux/compiler_types.h>
+#include <linux/gfp_types.h>
+#include <linux/list.h>
 #include <linux/types.h>
 
+struct coredump_params;
+struct dentry;
 struct file;
 struct file_operations;
+struct file_system_type;
+struct kernel_siginfo;
 struct module;
+struct mutex;
+struct path;
 struct pid;
+struct pidfs_attr;
+struct simple_xattr_cache;
+struct task_struct;
+
+/* Bits of pidfd_record::mask. */
+#define PIDFD_RECORD_EXIT	(1U << 0)
+#define PIDFD_RECORD_COREDUMP	(1U << 1)
+
+/**
+ * struct pidfd_record - what stays known of a pid for the provider's pidfds
+ * @stashed:		the dentry that all of the provider's pidfds of this pid
+ *			share, as long as there is one
+ * @xattrs:		list of the pid's extended attributes: @own_xattrs, or C's
+ * @own_xattrs:		where they are if the record came first
+ * @mask:		which of the following are there, PIDFD_RECORD_*; set after
+ *			them with release semantics
+ * @exit_code:		wait status
+ * @cgroupid:		id of the cgroup in the default hierarchy at exit
+ * @coredump_mask:	PIDFD_COREDUMP* flags
+ * @coredump_signal:	signal that caused the coredump
+ * @coredump_code:	its si_code
+ */
+struct pidfd_record {
+	struct dentry *stashed;
+	struct list_head *xattrs;
+	struct list_head own_xattrs;
+	u32 mask;
+	s32 exit_code;
+	u64 cgroupid;
+	u32 coredump_mask;
+	u32 coredump_signal;
+	u32 coredump_code;
+};
 
 /**
  * struct pidfd_provider - what makes and recognises pidfds
  * @owner:	module that holds the functions below, NULL when built in
  * @fops:	file operations of the provider's files, and of no other file.
- *		private_data of such a file is the struct pid it refers to, from
- *		before the file is visible until ->release() returns.
+ *		i_private of such a file's inode is the struct pid it refers to,
+ *		from before the file is visible until after ->release().
  * @alloc_file:	make a file for @pid. Flags are PIDFD_THREAD, PIDFD_NONBLOCK,
  *		PIDFD_STALE, PIDFD_AUTOKILL and O_RDWR. Returns the file or an
  *		ERR_PTR(): -ESRCH if the process was reaped before anyone had a
@@ -58,6 +119,9 @@ struct pid;
  *		On error (-EMFILE, -EFAULT, and those of @alloc_file) nothing is
  *		left behind. @pid has no task yet. Called in process context, may
  *		sleep.
+ * @get_root:	the root of the file system in which the provider's files are,
+ *		with a reference, for the caller to path_put() before it gives
+ *		back its hold on the provider.
  */
 struct pidfd_provider {
 	struct module *owner;
@@ -65,6 +129,7 @@ struct pidfd_provider {
 	struct file *(*alloc_file)(struct pid *pid, unsigned int flags);
 	int (*clone)(struct pid *pid, unsigned int flags, int __user *upidfd,
 		     struct file **ret_file);
+	void (*get_root)(struct path *path);
 };
 
 int pidfd_provider_register(const struct pidfd_provider *provider);
@@ -75,5 +140,49 @@ struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags);
 int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 			 int __user *upidfd, struct file **ret_file);
 struct pid *pidfd_provider_pid(const struct file *file);
+bool pidfd_provider_made(const struct dentry *dentry);
+int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp);
+void pidfd_provider_exit(struct task_struct *tsk);
+void pidfd_provider_free_pid(struct pid *pid);
+void pidfd_provider_coredump(const struct coredump_params *cprm);
+void pidfd_provider_get_root(struct path *path);
+
+/*
+ * Keep the provider, if one is registered and @wanted says so, to the end of a
+ * scope.
+ */
+const struct pidfd_provider *pidfd_provider_hold(bool wanted);
+void pidfd_provider_put(const struct pidfd_provider *provider);
+DEFINE_CLASS(pidfd_provider, const struct pidfd_provider *,
+	     if (_T) pidfd_provider_put(_T), pidfd_provider_hold(wanted), bool wanted)
+
+/* For C's extended attributes, which both sides share. */
+extern struct mutex pidfd_provider_xattr_lock;
+struct list_head *pidfd_provider_xattrs(struct pid *pid, struct list_head *attr_xattrs);
+
+/* The type of the provider's file system; it stays when the provider goes. */
+extern struct file_system_type pidfd_provider_fs_type;
+
+/* Memory of records. */
+struct pidfd_record *pidfd_record_alloc(gfp_t gfp);
+void pidfd_record_free(struct pidfd_record *record);
+
+/* Does Rust know @pid as one that has not been reaped? */
+bool pidfd_provider_knows(struct pid *pid);
+
+/* The Rust side; see rust/kernel/pid/record.rs. */
+int rust_pid_register(struct pid *pid, gfp_t gfp);
+void rust_pid_exit(struct pid *pid, struct task_struct *tsk);
+void rust_pid_coredump(struct pid *pid, unsigned int dumpable,
+		       const struct kernel_siginfo *info);
+void rust_pid_free(struct pid *pid);
+
+/* What Rust needs of C's state; see fs/pidfs_provider.c. */
+struct pid *pidfs_find_pid(u64 ino);
+bool pidfs_attr_gone(const struct pidfs_attr *attr);
+void pidfs_attr_to_record(struct pidfs_attr *attr, struct pidfd_record *record);
+void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr);
+struct simple_xattr_cache *pidfs_xattr_cache(void);
+dev_t pidfs_device(void);
 
 #endif /* _LINUX_PIDFD_PROVIDER_H */

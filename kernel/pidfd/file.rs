@@ -5,12 +5,14 @@
 use crate::{
     counters,
     fdinfo,
+    file_system,
+    ioctl,
     poll, //
 };
 use kernel::{
     bindings::SIGKILL,
     fs::{
-        anon_inode,
+        dentry::Path,
         file::flags::O_RDWR,
         file_operations::{
             FileOperations,
@@ -25,7 +27,7 @@ use kernel::{
     },
     pidfd::flags::{
         PIDFD_AUTOKILL,
-        PIDFD_NONBLOCK,
+        PIDFD_STALE,
         PIDFD_THREAD, //
     },
     prelude::*,
@@ -40,24 +42,25 @@ use kernel::{
 
 pub(crate) static OPERATIONS: FileOperationsTable<PidFdFile> = FileOperationsTable::new();
 
-/// A file that refers to a process or thread, and owns a reference to its [`Pid`].
+/// A file that refers to a process or thread.
 pub(crate) struct PidFdFile;
 
 impl PidFdFile {
-    /// Makes the file. It is open for reading and writing whatever `flags` say.
+    /// Makes a file for `pid`, unless it was reaped before anybody had one.
     pub(crate) fn create(pid: &Pid, flags: u32) -> Result<ARef<File>> {
-        pid.register()?;
+        pid.register(GFP_KERNEL)?;
+        Self::open(&file_system::PIDFS.path(pid.into())?, flags & !PIDFD_STALE)
+    }
 
-        let flags = O_RDWR | flags & (PIDFD_NONBLOCK | PIDFD_THREAD | PIDFD_AUTOKILL);
-        let file = anon_inode::getfile(c"[pidfd]", &OPERATIONS, pid.into(), flags)?;
-        counters::created();
-        Ok(file)
+    /// Opens a file, for reading and writing whatever `flags` say.
+    pub(crate) fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
+        path.open_with(flags | O_RDWR, flags & (PIDFD_THREAD | PIDFD_AUTOKILL))
     }
 }
 
 #[vtable]
 impl FileOperations for PidFdFile {
-    type Private = ARef<Pid>;
+    type Object = Pid;
 
     fn wait_queue<'a>(pid: &'a Pid) -> &'a WaitQueueHead
     where
@@ -68,21 +71,38 @@ impl FileOperations for PidFdFile {
 
     fn poll(file: &OpenFile<'_, Self>, table: &PollTable<'_>) -> u32 {
         file.poll_wait(table);
-        poll::events(file.private())
+        poll::events(file.object())
     }
 
     fn show_fdinfo(file: &OpenFile<'_, Self>, m: &SeqFile) {
-        fdinfo::show(file.private(), m);
+        fdinfo::show(file.object(), m);
     }
 
-    fn release(pid: ARef<Pid>, file: &File) {
+    fn ioctl(file: &OpenFile<'_, Self>, cmd: u32, arg: usize) -> Result<isize> {
+        ioctl::ioctl(file, cmd, arg)
+    }
+
+    #[cfg(CONFIG_COMPAT)]
+    fn compat_ioctl(file: &OpenFile<'_, Self>, cmd: u32, arg: usize) -> Result<isize> {
+        ioctl::compat_ioctl(file, cmd, arg)
+    }
+
+    fn open(_pid: &Pid, _file: &File) -> Result {
+        counters::created();
+        Ok(())
+    }
+
+    fn release(pid: &Pid, file: &File) {
         counters::released();
 
         if file.flags() & PIDFD_AUTOKILL != 0 {
             let rcu = rcu::read_lock();
             if let Some(process) = pid.task(PidType::Tgid, &rcu) {
-                // A process that is past being killed needs no killing.
-                let _ = process.send_signal(SIGKILL as i32, PidType::Tgid);
+                // A clone with `CLONE_AUTOKILL` makes a process of user space.
+                if !process.is_kernel_worker() {
+                    // A process that is past being killed needs no killing.
+                    let _ = process.send_signal(SIGKILL as i32, PidType::Tgid);
+                }
             }
         }
     }

@@ -6,19 +6,26 @@
  */
 
 #include <linux/cleanup.h>
+#include <linux/coredump.h>
 #include <linux/err.h>
-#include <linux/export.h>
 #include <linux/file.h>
 #include <linux/fs.h>
+#include <linux/init.h>
 #include <linux/jump_label.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
+#include <linux/path.h>
 #include <linux/pid.h>
 #include <linux/pidfd_provider.h>
 #include <linux/pidfs.h>
+#include <linux/rculist.h>
 #include <linux/rcupdate.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
 #include <linux/static_call.h>
 #include <linux/uaccess.h>
+
+#include "../../fs/internal.h"
 
 /* Serialises register and unregister. */
 static DEFINE_MUTEX(pidfd_provider_lock);
@@ -54,16 +61,21 @@ static int pidfd_clone_c(struct pid *pid, unsigned int flags,
 
 DEFINE_STATIC_CALL(pidfd_alloc_file, pidfs_alloc_file);
 DEFINE_STATIC_CALL(pidfd_clone, pidfd_clone_c);
+DEFINE_STATIC_CALL(pidfd_get_root, pidfs_get_root);
 
-/*
- * Get the registered provider with a reference on its module, or NULL when C
- * has to serve the call.
+/**
+ * pidfd_provider_hold - get the registered provider and keep it
+ * @wanted: whether to do so at all
+ *
+ * Until pidfd_provider_put(), the provider stays registered.
+ *
+ * Return: the provider, or NULL when C has to serve the call.
  */
-static const struct pidfd_provider *pidfd_provider_get(void)
+const struct pidfd_provider *pidfd_provider_hold(bool wanted)
 {
 	const struct pidfd_provider *provider;
 
-	if (!static_branch_unlikely(&pidfd_provider_key))
+	if (!static_branch_unlikely(&pidfd_provider_key) || !wanted)
 		return NULL;
 
 	guard(rcu)();
@@ -73,8 +85,11 @@ static const struct pidfd_provider *pidfd_provider_get(void)
 	return NULL;
 }
 
-/* The provider itself may be gone as soon as its module reference is dropped. */
-static void pidfd_provider_put(const struct pidfd_provider *provider)
+/**
+ * pidfd_provider_put - give back what pidfd_provider_hold() returned
+ * @provider: the provider; it may be gone when this returns
+ */
+void pidfd_provider_put(const struct pidfd_provider *provider)
 {
 	module_put(provider->owner);
 }
@@ -88,7 +103,7 @@ static void pidfd_provider_put(const struct pidfd_provider *provider)
  */
 struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 {
-	const struct pidfd_provider *provider = pidfd_provider_get();
+	const struct pidfd_provider *provider = pidfd_provider_hold(true);
 	struct file *file;
 
 	if (!provider)
@@ -111,7 +126,7 @@ struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 			 int __user *upidfd, struct file **ret_file)
 {
-	const struct pidfd_provider *provider = pidfd_provider_get();
+	const struct pidfd_provider *provider = pidfd_provider_hold(true);
 	int fd;
 
 	if (!provider)
@@ -135,7 +150,192 @@ struct pid *pidfd_provider_pid(const struct file *file)
 {
 	if (file->f_op != READ_ONCE(pidfd_provider_fops))
 		return ERR_PTR(-EBADF);
-	return file->private_data;
+	return file_inode(file)->i_private;
+}
+
+/**
+ * pidfd_provider_made - is this the dentry of a provider's pidfd?
+ * @dentry: any dentry
+ */
+bool pidfd_provider_made(const struct dentry *dentry)
+{
+	return dentry->d_sb->s_type == &pidfd_provider_fs_type;
+}
+
+/**
+ * pidfd_provider_get_root - the file system in which file handles are opened
+ * @path: set to its root, with a reference
+ *
+ * The path keeps what is needed to look at it. A caller that holds the provider
+ * can be sure as well that something can be opened in it.
+ */
+void pidfd_provider_get_root(struct path *path)
+{
+	const struct pidfd_provider *provider = pidfd_provider_hold(true);
+
+	if (!provider) {
+		pidfs_get_root(path);
+		return;
+	}
+
+	static_call(pidfd_get_root)(path);
+	pidfd_provider_put(provider);
+}
+
+/*
+ * What follows keeps pid->attr and pid->record true by each other, be a provider
+ * registered or not, and so needs none of the above: nothing here is a module's.
+ */
+
+static struct kmem_cache *pidfd_record_cachep __ro_after_init;
+
+/**
+ * pidfd_record_alloc - allocate a record that knows nothing
+ * @gfp: how to allocate
+ *
+ * Return: the record, or NULL.
+ */
+struct pidfd_record *pidfd_record_alloc(gfp_t gfp)
+{
+	struct pidfd_record *record = kmem_cache_zalloc(pidfd_record_cachep, gfp);
+
+	if (record) {
+		INIT_LIST_HEAD_RCU(&record->own_xattrs);
+		record->xattrs = &record->own_xattrs;
+	}
+	return record;
+}
+
+/**
+ * pidfd_record_free - free a record
+ * @record: the record, without attributes of its own
+ */
+void pidfd_record_free(struct pidfd_record *record)
+{
+	kmem_cache_free(pidfd_record_cachep, record);
+}
+
+static int __init pidfd_record_init(void)
+{
+	pidfd_record_cachep = KMEM_CACHE(pidfd_record,
+					 SLAB_HWCACHE_ALIGN | SLAB_RECLAIM_ACCOUNT |
+					 SLAB_ACCOUNT | SLAB_PANIC);
+	return 0;
+}
+core_initcall(pidfd_record_init);
+
+struct file_system_type pidfd_provider_fs_type = {
+	.name = "pidfs",
+};
+
+/**
+ * pidfd_provider_register_pid - make sure that it will be known how a pid ends
+ * @pid: process or thread; nothing happens if NULL
+ * @gfp: how to allocate
+ *
+ * Return: 0, -ESRCH if it was reaped before anyone asked for this, or -ENOMEM.
+ */
+int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp)
+{
+	if (static_branch_unlikely(&pidfd_provider_key))
+		return pid ? rust_pid_register(pid, gfp) : 0;
+	return pidfs_register_pid_gfp(pid, gfp);
+}
+
+/* Is there something that C, or Rust, keeps of a pid, to be written to? */
+#define pidfd_provider_keeps(ptr) (!IS_ERR_OR_NULL(READ_ONCE(ptr)))
+
+/*
+ * An end, and a coredump, go to C's state and to Rust's, and either may be in the
+ * making right now, from what the other has. It is made under the lock of
+ * wait_pidfd, and Rust writes under this lock. So that nothing is lost between
+ * the two:
+ *
+ *   who writes                              who makes one of the two
+ *
+ *   C's, if it is there                     lock
+ *   lock                                    copy what the other has
+ *   Rust's, if it is there                  make it visible
+ *   unlock                                  unlock
+ *   C's, if it is there, and was not
+ *
+ * Who comes to the lock first has made it visible when it is looked for; who comes
+ * after has the other one to copy from.
+ */
+
+/**
+ * pidfd_provider_exit - write down how a process or thread ended
+ * @tsk: the task; about to be unhashed. May sleep.
+ */
+void pidfd_provider_exit(struct task_struct *tsk)
+{
+	struct pid *pid = task_pid(tsk);
+	bool c = pidfd_provider_keeps(pid->attr);
+
+	might_sleep();
+
+	if (c)
+		pidfs_exit(tsk);
+	rust_pid_exit(pid, tsk);
+	if (!c && pidfd_provider_keeps(pid->attr))
+		pidfs_exit(tsk);
+}
+
+/**
+ * pidfd_provider_coredump - write down that a process dumps core
+ * @cprm: how; its pid is registered. May sleep.
+ */
+void pidfd_provider_coredump(const struct coredump_params *cprm)
+{
+	struct pid *pid = cprm->pid;
+	bool c = pidfd_provider_keeps(pid->attr);
+
+	if (c)
+		pidfs_coredump(cprm);
+	rust_pid_coredump(pid, cprm->dumpable, cprm->siginfo);
+	if (!c && pidfd_provider_keeps(pid->attr))
+		pidfs_coredump(cprm);
+}
+
+/**
+ * pidfd_provider_free_pid - free what is known of a pid
+ * @pid: the pid, to which nobody refers any more. Any context.
+ */
+void pidfd_provider_free_pid(struct pid *pid)
+{
+	if (pidfd_provider_keeps(pid->record))
+		rust_pid_free(pid);
+	if (pidfd_provider_keeps(pid->attr))
+		pidfs_free_pid(pid);
+}
+
+/**
+ * pidfd_provider_knows - does Rust know a pid as one that has not been reaped?
+ * @pid: the pid
+ */
+bool pidfd_provider_knows(struct pid *pid)
+{
+	const struct pidfd_record *record = READ_ONCE(pid->record);
+
+	return !IS_ERR_OR_NULL(record) &&
+	       !(READ_ONCE(record->mask) & PIDFD_RECORD_EXIT);
+}
+
+/* Held, below the inode's lock of either side, to change extended attributes. */
+DEFINE_MUTEX(pidfd_provider_xattr_lock);
+
+/**
+ * pidfd_provider_xattrs - the list of a pid's extended attributes
+ * @pid:         the pid, of which there is a pidfd
+ * @attr_xattrs: the list in C's state of @pid
+ *
+ * Return: the one list that both sides use, the same as long as @pid lives.
+ */
+struct list_head *pidfd_provider_xattrs(struct pid *pid, struct list_head *attr_xattrs)
+{
+	const struct pidfd_record *record = READ_ONCE(pid->record);
+
+	return IS_ERR_OR_NULL(record) ? attr_xattrs : record->xattrs;
 }
 
 /**
@@ -156,11 +356,11 @@ int pidfd_provider_register(const struct pidfd_provider *provider)
 	WRITE_ONCE(pidfd_provider_fops, provider->fops);
 	static_call_update(pidfd_alloc_file, provider->alloc_file);
 	static_call_update(pidfd_clone, provider->clone);
+	static_call_update(pidfd_get_root, provider->get_root);
 	rcu_assign_pointer(pidfd_provider, provider);
 	static_branch_enable(&pidfd_provider_key);
 	return 0;
 }
-EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_register, "rust_pidfd");
 
 /**
  * pidfd_provider_unregister - hand the making of pidfds back to C
@@ -180,6 +380,6 @@ void pidfd_provider_unregister(const struct pidfd_provider *provider)
 	synchronize_rcu();
 	static_call_update(pidfd_alloc_file, pidfs_alloc_file);
 	static_call_update(pidfd_clone, pidfd_clone_c);
+	static_call_update(pidfd_get_root, pidfs_get_root);
 	WRITE_ONCE(pidfd_provider_fops, NULL);
 }
-EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_unregister, "rust_pidfd");

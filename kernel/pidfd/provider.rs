@@ -2,12 +2,21 @@
 
 //! How a pidfd is made.
 
-use crate::file::{
-    PidFdFile,
-    OPERATIONS, //
+use crate::{
+    file::{
+        PidFdFile,
+        OPERATIONS, //
+    },
+    file_system::{
+        PidFs,
+        PIDFS, //
+    }, //
 };
 use kernel::{
-    fs::File,
+    fs::{
+        pseudo::PseudoFs,
+        File, //
+    },
     pid::Pid,
     pidfd::{
         PidFd,
@@ -26,7 +35,11 @@ pub(crate) struct RustProvider;
 
 #[vtable]
 impl Provider for RustProvider {
-    type File = PidFdFile;
+    type FileSystem = PidFs;
+
+    fn file_system() -> &'static PseudoFs<PidFs> {
+        &PIDFS
+    }
 
     fn alloc_file(pid: &Pid, flags: u32) -> Result<ARef<File>> {
         PidFdFile::create(pid, flags)

@@ -3,8 +3,11 @@
 //! Pid file descriptors in Rust.
 //!
 //! What a pidfd means: how it is made ([`provider`]), what its file does ([`file`]), when it is
-//! readable ([`poll`]), what its fdinfo says ([`fdinfo`]). While the module is loaded it serves
-//! every pidfd that is asked for; unloaded, `fs/pidfs.c` does.
+//! readable ([`poll`]), what its fdinfo says ([`fdinfo`]) and what it answers ([`ioctl`], [`info`],
+//! [`namespaces`]); what file system it is in ([`file_system`]), how it is named there ([`handle`])
+//! and what can be attached to it ([`xattr`]); what is known when the process is gone
+//! ([`exit_record`]). While the module is loaded it serves every pidfd that is asked for; unloaded,
+//! `fs/pidfs.c` does.
 
 use kernel::{
     pidfd::Registration,
@@ -12,10 +15,18 @@ use kernel::{
 };
 
 mod counters;
+mod exit_record;
 mod fdinfo;
 mod file;
+mod file_system;
+mod handle;
+mod info;
+mod ioctl;
+mod namespaces;
 mod poll;
 mod provider;
+mod wire;
+mod xattr;
 
 module! {
     type: RustPidfd,

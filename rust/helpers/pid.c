@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
+#include <linux/cgroup.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
+#include <linux/sched/task.h>
 #include <linux/signal.h>
 
 __rust_helper struct pid *rust_helper_get_pid(struct pid *pid)
@@ -24,6 +26,61 @@ __rust_helper pid_t rust_helper_pid_nr(struct pid *pid)
 __rust_helper unsigned int rust_helper_task_exit_state(struct task_struct *task)
 {
 	return READ_ONCE(task->exit_state);
+}
+
+__rust_helper int rust_helper_task_exit_code(struct task_struct *task)
+{
+	return task->exit_code;
+}
+
+/* The id of the task's cgroup in the default hierarchy; 0 if there are none. */
+__rust_helper u64 rust_helper_task_dfl_cgroup_id(struct task_struct *task)
+{
+#ifdef CONFIG_CGROUPS
+	guard(rcu)();
+	return cgroup_id(task_dfl_cgroup(task));
+#else
+	return 0;
+#endif
+}
+
+/*
+ * Does nobody wait for @task any more, and if so, with what did it exit? Whoever
+ * changes exit_state does it under tasklist_lock, together with the wake-up, but
+ * for who reaps a zombie, which leaves exit_code alone. A tracer that does so may
+ * give the zombie back to its parent: EXIT_TRACE is not the end.
+ */
+__rust_helper bool rust_helper_task_final_exit_code(struct task_struct *task,
+						    int *exit_code)
+{
+	guard(read_lock)(&tasklist_lock);
+	*exit_code = task->exit_code;
+	return READ_ONCE(task->exit_state) == EXIT_DEAD;
+}
+
+__rust_helper pid_t rust_helper_task_ppid_vnr(struct task_struct *task)
+{
+	return task_ppid_vnr(task);
+}
+
+__rust_helper pid_t rust_helper_task_tgid_vnr(struct task_struct *task)
+{
+	return task_tgid_vnr(task);
+}
+
+__rust_helper bool rust_helper_task_is_kernel_worker(struct task_struct *task)
+{
+	return task->flags & (PF_KTHREAD | PF_USER_WORKER);
+}
+
+__rust_helper int rust_helper_siginfo_signo(const struct kernel_siginfo *info)
+{
+	return info->si_signo;
+}
+
+__rust_helper int rust_helper_siginfo_code(const struct kernel_siginfo *info)
+{
+	return info->si_code;
 }
 
 __rust_helper bool rust_helper_delay_group_leader(struct task_struct *task)

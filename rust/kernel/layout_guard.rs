@@ -18,7 +18,7 @@ use core::mem::{
 use macros::paste;
 
 macro_rules! layout {
-    ($($type:ident { $($field:ident),* $(,)? })*) => { paste! { $(
+    ($($type:ident { $($field:ident $(in $outer:ident)?),* $(,)? })*) => { paste! { $(
         const _: () = assert!(
             size_of::<bindings::$type>() == bindings::[<LAYOUT_SIZE_ $type>],
             concat!("C and Rust disagree on the size of struct ", stringify!($type)),
@@ -29,7 +29,8 @@ macro_rules! layout {
         );
         $(
             const _: () = assert!(
-                offset_of!(bindings::$type, $field) == bindings::[<LAYOUT_ $type _ $field>],
+                offset_of!(bindings::$type, $($outer.)? $field)
+                    == bindings::[<LAYOUT_ $type _ $field>],
                 concat!(
                     "C and Rust disagree on the offset of field ",
                     stringify!($field),
@@ -42,12 +43,36 @@ macro_rules! layout {
 }
 
 layout! {
-    file { f_op, f_flags, f_cred, private_data }
-    file_operations { owner, poll, unlocked_ioctl, compat_ioctl, release, show_fdinfo }
-    pid { level, wait_pidfd, numbers }
+    cred { uid, gid, suid, sgid, euid, egid, fsuid, fsgid }
+    dentry { d_inode, d_sb }
+    dentry_operations { d_dname, d_prune }
+    export_operations { encode_fh, fh_to_dentry, permission, open }
+    file { f_cred, f_flags, f_inode, f_op, private_data }
+    file_operations { compat_ioctl, open, owner, poll, release, show_fdinfo, unlocked_ioctl }
+    file_system_type { init_fs_context, kill_sb, name }
+    inode { i_flags, i_fop in __bindgen_anon_3, i_generation, i_ino, i_mode, i_op, i_private, i_sb }
+    inode_operations { getattr, listxattr, setattr }
+    kstat { dev, mode }
+    kstatfs { f_fsid }
+    path { dentry, mnt }
+    pid {
+        attr in __bindgen_anon_1, ino in __bindgen_anon_1, level, numbers,
+        record in __bindgen_anon_1, wait_pidfd,
+    }
     pid_namespace { level }
-    pidfd_provider { owner, fops, alloc_file, clone }
+    pidfd_provider { alloc_file, clone, fops, get_root, owner }
+    pidfd_record {
+        cgroupid, coredump_code, coredump_mask, coredump_signal, exit_code, mask, own_xattrs,
+        stashed, xattrs,
+    }
+    pseudo_fs_context { dops, eops, ops, s_d_flags, xattr }
+    stashed_operations { init_inode, put_data, stash_dentry }
+    super_block { s_dev, s_fs_info, s_magic }
+    super_operations { drop_inode, evict_inode, statfs }
     task_struct { exit_state, group_leader, mm, pid, signal, tgid }
     upid { nr, ns }
-    wait_queue_entry { private, func }
+    vfsmount { mnt_root, mnt_sb }
+    wait_queue_entry { func, private }
+    wait_queue_head { lock }
+    xattr_handler { get, prefix, set }
 }

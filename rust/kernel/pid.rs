@@ -9,6 +9,7 @@
 
 use crate::{
     bindings,
+    cred::Credential,
     error::to_result,
     pid_namespace::PidNamespace,
     prelude::*,
@@ -33,6 +34,14 @@ use core::{
 };
 use pin_init::pinned_drop;
 
+mod record;
+pub use self::record::{
+    Coredump,
+    Dumpable,
+    Exit,
+    Record, //
+};
+
 /// A pid number, as user space knows it.
 pub type PidNr = bindings::pid_t;
 
@@ -49,6 +58,19 @@ pub enum PidType {
     Pgid = bindings::pid_type_PIDTYPE_PGID,
     /// Of its session.
     Sid = bindings::pid_type_PIDTYPE_SID,
+}
+
+/// How far a process or thread has come.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// It has not exited. A thread group leader that other threads of its group outlive has not
+    /// exited in this sense: the last of them will announce it, or, having called exec, take over
+    /// the leader's pid.
+    Running,
+    /// It has exited, and was not reaped.
+    Exited,
+    /// It was reaped.
+    Reaped,
 }
 
 /// Wraps the kernel's `struct pid`. Thread safe.
@@ -242,25 +264,44 @@ impl Pid {
         NonNull::new(task.cast()).map(|task| unsafe { ARef::from_raw(task) })
     }
 
+    /// Returns how far the process or thread has come.
+    ///
+    /// A change is announced on [`Pid::wait_pidfd`]. Any context.
+    #[inline]
+    pub fn state(&self) -> State {
+        let rcu = rcu::read_lock();
+
+        match self.task(PidType::Pid, &rcu) {
+            None => State::Reaped,
+            Some(task) if task.exit_state() != 0 && !task.delay_group_leader() => State::Exited,
+            Some(_) => State::Running,
+        }
+    }
+
+    /// Tells whether `task` uses it as [`PidType::Pid`].
+    #[inline]
+    pub fn is_of(&self, task: &Task) -> bool {
+        let rcu = rcu::read_lock();
+        self.task(PidType::Pid, &rcu) == Some(task)
+    }
+
+    /// Tells whether it has a number in `ns`: it was allocated there, or in a namespace below.
+    #[inline]
+    pub fn is_in(&self, ns: &PidNamespace) -> bool {
+        let level = ns.level() as usize;
+        // SAFETY: By the type invariants, `self` is valid. `numbers` has `level + 1` elements, none
+        // of which changes once the pid can be found.
+        let numbers = unsafe { (*self.as_ptr()).numbers.as_slice(self.level() as usize + 1) };
+        numbers
+            .get(level)
+            .is_some_and(|upid| ptr::eq(upid.ns, ns.as_ptr()))
+    }
+
     /// Returns the wait queue that is woken when the process or thread exits and when it is reaped.
     #[inline]
     pub fn wait_pidfd(&self) -> &WaitQueueHead {
         // SAFETY: By the type invariants, `self` is valid; `alloc_pid()` initialised its queue.
         unsafe { WaitQueueHead::from_raw(&raw mut (*self.as_ptr()).wait_pidfd) }
-    }
-
-    /// Makes the kernel keep, from now on, how the process or thread ends.
-    ///
-    /// A pidfd exists only for a `Pid` of which this has succeeded. Process context, may sleep.
-    ///
-    /// # Errors
-    ///
-    /// - [`ESRCH`] if it was reaped without ever having been registered.
-    /// - [`ENOMEM`] if memory runs out.
-    #[doc(alias = "pidfs_register_pid")]
-    pub fn register(&self) -> Result {
-        // SAFETY: By the type invariants, `self` is valid.
-        to_result(unsafe { bindings::pidfs_register_pid_gfp(self.as_ptr(), bindings::GFP_KERNEL) })
     }
 }
 
@@ -297,6 +338,61 @@ impl Task {
     pub fn send_signal(&self, sig: c_int, kind: PidType) -> Result {
         // SAFETY: By the type invariants, `self` is a valid task. The helper checks the number.
         to_result(unsafe { bindings::send_sig_priv(sig, self.as_ptr(), kind as u32) })
+    }
+
+    /// Returns how the task ended, once nobody waits for it any more: reaped by its parent, or by
+    /// itself.
+    ///
+    /// Unlike [`Record::exit`] it does so from the moment on at which this is settled. Who is woken by
+    /// the exit of a task that nobody waits for may find no record yet, but finds this: it waits for
+    /// `exit_notify()` to make up its mind. Takes `tasklist_lock`.
+    pub fn final_exit(&self) -> Option<Exit> {
+        if self.exit_state() == 0 {
+            return None;
+        }
+        let mut exit_code = 0;
+        // SAFETY: By the type invariants, `self` is a valid task, and `exit_code` is ours.
+        unsafe { bindings::task_final_exit_code(self.as_ptr(), &mut exit_code) }.then(|| Exit {
+            exit_code,
+            cgroup_id: self.cgroup_id(),
+        })
+    }
+
+    /// Returns the number of its parent in the pid namespace of the current task, 0 outside its
+    /// hierarchy.
+    #[doc(alias = "task_ppid_vnr")]
+    #[inline]
+    pub fn ppid_vnr(&self) -> PidNr {
+        // SAFETY: By the type invariants, `self` is a valid task.
+        unsafe { bindings::task_ppid_vnr(self.as_ptr()) }
+    }
+
+    /// Returns the number of its process in the pid namespace of the current task, 0 outside its
+    /// hierarchy or once it has been reaped.
+    #[doc(alias = "task_tgid_vnr")]
+    #[inline]
+    pub fn tgid_vnr(&self) -> PidNr {
+        // SAFETY: By the type invariants, `self` is a valid task.
+        unsafe { bindings::task_tgid_vnr(self.as_ptr()) }
+    }
+
+    /// Returns the task's credentials.
+    #[doc(alias = "get_task_cred")]
+    #[inline]
+    pub fn get_cred(&self) -> ARef<Credential> {
+        // SAFETY: By the type invariants, `self` is a valid task; each has credentials, and the
+        // reference is ours. `Credential` is `repr(transparent)`.
+        unsafe {
+            let cred = bindings::get_task_cred(self.as_ptr()).cast_mut();
+            ARef::from_raw(NonNull::new_unchecked(cred.cast()))
+        }
+    }
+
+    /// Tells whether it is a thread of the kernel's own, or a worker in a user's process.
+    #[inline]
+    pub fn is_kernel_worker(&self) -> bool {
+        // SAFETY: By the type invariants, `self` is a valid task.
+        unsafe { bindings::task_is_kernel_worker(self.as_ptr()) }
     }
 
     /// Tells whether the task is a thread group leader that other threads of its group outlive.
@@ -473,14 +569,34 @@ mod tests {
     }
 
     #[test]
+    fn a_task_that_runs_is_running() {
+        assert_eq!(me().state(), State::Running);
+        assert!(me().is_of(current!()));
+    }
+
+    #[test]
+    fn everything_is_in_the_initial_namespace() {
+        let task = current!();
+        assert!(me().is_in(task.active_pid_ns().unwrap()));
+    }
+
+    #[test]
+    fn numbers_of_a_kernel_thread() {
+        assert_eq!(current!().tgid_vnr(), current!().tgid());
+        // Its parent is kthreadd.
+        assert_eq!(current!().ppid_vnr(), 2);
+        assert!(current!().is_kernel_worker());
+    }
+
+    #[test]
     fn a_lone_leader_is_not_delayed() {
         assert!(!current!().delay_group_leader());
     }
 
     #[test]
     fn register_may_be_repeated() {
-        assert!(me().register().is_ok());
-        assert!(me().register().is_ok());
+        assert!(me().register(GFP_KERNEL).is_ok());
+        assert!(me().register(GFP_KERNEL).is_ok());
     }
 
     #[test]

@@ -19,9 +19,12 @@ use crate::{
             flags::O_CLOEXEC,
             FileDescriptorReservation, //
         },
-        file_operations::{
-            FileOperations,
-            FileOperationsTable, //
+        file_operations::FileOperationsTable,
+        pseudo::{
+            FileSystemType,
+            Mount,
+            PseudoFileSystem,
+            PseudoFs, //
         },
         File,
         LocalFile, //
@@ -29,7 +32,14 @@ use crate::{
     module::this_module,
     pid::Pid,
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        }, //
+    },
     types::Opaque,
     uaccess::UserPtr, //
 };
@@ -209,8 +219,11 @@ impl<State> PidFd<State> {
 /// cycle.
 #[vtable]
 pub trait Provider: Sized + 'static {
-    /// The files behind the pidfds, each of which owns a reference to what it refers to.
-    type File: FileOperations<Private = ARef<Pid>>;
+    /// The file system in which the files behind the pidfds are.
+    type FileSystem: PseudoFileSystem<Object = Pid>;
+
+    /// Returns that file system. It is mounted as long as the provider is registered.
+    fn file_system() -> &'static PseudoFs<Self::FileSystem>;
 
     /// Makes a file that refers to `pid`.
     ///
@@ -248,33 +261,45 @@ pub struct ProviderTable<P: Provider> {
 unsafe impl<P: Provider> Sync for ProviderTable<P> {}
 
 impl<P: Provider> ProviderTable<P> {
-    /// Creates the table, of a provider whose files are made with `operations` and only those.
-    pub const fn new(operations: &'static FileOperationsTable<P::File>) -> Self {
+    /// Creates the table, of a provider whose files have the operations `files`, and no others.
+    pub const fn new(
+        files: &'static FileOperationsTable<<P::FileSystem as PseudoFileSystem>::Files>,
+    ) -> Self {
         // INVARIANT: `OwnerModule` is the module in which `P` implements `Provider`.
         Self {
             inner: Opaque::new(bindings::pidfd_provider {
                 owner: this_module::<P::OwnerModule>().as_ptr(),
-                fops: operations.as_ptr(),
+                fops: files.as_ptr(),
                 alloc_file: Some(Self::alloc_file),
                 clone: Some(Self::clone),
+                get_root: Some(Self::get_root),
             }),
             _provider: PhantomData,
         }
     }
 
-    /// Lets the provider serve all pidfds made from now on, until the result is dropped.
+    /// Mounts the provider's file system, and lets the provider serve all pidfds made from now on,
+    /// until the result is dropped.
     ///
     /// To be called as the last step of a module's initialisation. May sleep.
     ///
     /// # Errors
     ///
-    /// [`EBUSY`] if another provider is registered.
+    /// - [`EBUSY`] if another provider is registered.
+    /// - [`ENOMEM`] if memory runs out.
     #[doc(alias = "pidfd_provider_register")]
     pub fn register(&'static self) -> Result<Registration<P>> {
+        let fs_type = FsTypeClaim::new()?;
+        let mount = P::file_system().mount(fs_type.get())?;
+
         // SAFETY: The table is valid, and static: it stays in place.
         to_result(unsafe { bindings::pidfd_provider_register(self.inner.get()) })?;
         // INVARIANT: It was registered just now.
-        Ok(Registration(self))
+        Ok(Registration {
+            table: self,
+            _mount: mount,
+            _fs_type: fs_type,
+        })
     }
 
     /// # Safety
@@ -312,6 +337,56 @@ impl<P: Provider> ProviderTable<P> {
             Err(err) => err.to_errno(),
         }
     }
+
+    /// # Safety
+    ///
+    /// Called by C as `->get_root()` of the registered provider.
+    unsafe extern "C" fn get_root(path: *mut bindings::path) {
+        // SAFETY: The caller lets us write here. As long as the provider is registered, which is
+        // longer than this call, its file system is mounted.
+        unsafe { path.write(P::file_system().root_unchecked().into_raw()) };
+    }
+}
+
+/// Returns the device number of the file system in which C makes pidfds, in the kernel's own format.
+///
+/// A provider that says it is that of its own lets user space tell by `st_dev` and `st_ino`, as
+/// before, whether two pidfds are of the same process, whoever made them.
+pub fn device() -> bindings::dev_t {
+    // SAFETY: No requirements: it is mounted before any of Rust runs, and for good.
+    unsafe { bindings::pidfs_device() }
+}
+
+/// Whether somebody has the file system type of providers.
+static FS_TYPE_CLAIMED: Atomic<bool> = Atomic::new(false);
+
+/// The right to use the file system type of providers; given up when it is dropped.
+///
+/// # Invariants
+///
+/// There is one at a time: [`FS_TYPE_CLAIMED`] is set by it.
+struct FsTypeClaim(());
+
+impl FsTypeClaim {
+    fn new() -> Result<Self> {
+        if FS_TYPE_CLAIMED.xchg(true, Acquire) {
+            return Err(EBUSY);
+        }
+        // INVARIANT: It was not set, and is now.
+        Ok(Self(()))
+    }
+
+    fn get(&self) -> &'static FileSystemType {
+        // SAFETY: It is built in, has a name and no functions. By the type invariants, nobody else
+        // uses it; what is mounted with it goes before this does, see `Registration`.
+        unsafe { FileSystemType::from_raw(&raw mut bindings::pidfd_provider_fs_type) }
+    }
+}
+
+impl Drop for FsTypeClaim {
+    fn drop(&mut self) {
+        FS_TYPE_CLAIMED.store(false, Release);
+    }
 }
 
 /// The registration of a provider; ends when it is dropped.
@@ -320,15 +395,20 @@ impl<P: Provider> ProviderTable<P> {
 ///
 /// # Invariants
 ///
-/// The provider is registered.
-pub struct Registration<P: Provider>(&'static ProviderTable<P>);
+/// The provider is registered, and its file system mounted.
+pub struct Registration<P: Provider> {
+    table: &'static ProviderTable<P>,
+    // Dropped in this order.
+    _mount: Mount<P::FileSystem>,
+    _fs_type: FsTypeClaim,
+}
 
 impl<P: Provider> Drop for Registration<P> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants it is registered. A file that is open now keeps working,
         // but is no pidfd for system calls any more; in a module's exit there is none, as a file
         // keeps its module in place.
-        unsafe { bindings::pidfd_provider_unregister(self.0.inner.get()) };
+        unsafe { bindings::pidfd_provider_unregister(self.table.inner.get()) };
     }
 }
 

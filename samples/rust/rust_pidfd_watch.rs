@@ -10,16 +10,14 @@ use kernel::{
         Pid,
         PidNr,
         PidType,
+        State,
         Wake,
         Watch, //
     },
     prelude::*,
-    sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
-        },
-        rcu, //
+    sync::atomic::{
+        Atomic,
+        Relaxed, //
     }, //
 };
 
@@ -37,23 +35,16 @@ module! {
     },
 }
 
-/// How far the process has come.
-#[derive(Copy, Clone, PartialEq)]
-enum State {
-    Running = 0,
-    Exited = 1,
-    Reaped = 2,
-}
-
 struct Log {
     nr: PidNr,
+    /// The last [`State`] that was logged.
     logged: Atomic<i32>,
 }
 
 impl Log {
     /// Logs how far `pid` has come, unless that was logged before.
     fn log(&self, pid: &Pid) {
-        let state = state(pid);
+        let state = pid.state();
 
         if self.logged.xchg(state as i32, Relaxed) == state as i32 {
             return;
@@ -63,16 +54,6 @@ impl Log {
             State::Exited => pr_info!("process {} has exited\n", self.nr),
             State::Reaped => pr_info!("process {} has been reaped\n", self.nr),
         }
-    }
-}
-
-fn state(pid: &Pid) -> State {
-    let rcu = rcu::read_lock();
-
-    match pid.task(PidType::Pid, &rcu) {
-        None => State::Reaped,
-        Some(task) if task.exit_state() != 0 && !task.delay_group_leader() => State::Exited,
-        Some(_) => State::Running,
     }
 }
 

@@ -9,6 +9,8 @@
 # a build in TREE remakes only what a change touches.
 #
 # weave.sh --check SOURCE: try the semantic patches against SOURCE, write nothing.
+#
+# weave.sh --files: name the files of SOURCE that it changes.
 
 set -eu -o pipefail
 
@@ -25,7 +27,7 @@ die() {
 # Ours, in directories that go into the kernel tree as they are.
 ours() {
 	cd "$top"
-	find include kernel rust samples tools \
+	find fs include kernel rust samples tools \
 		-path samples/pidfd -prune -o \
 		-name target -prune -o -name __pycache__ -prune -o \
 		-type f \( -name '*.[chS]' -o -name '*.rs' -o -name Makefile -o \
@@ -37,18 +39,27 @@ ours() {
 # FILE LINE: lines that make the tree's own lists name our files.
 appended() {
 	cat <<-'LIST'
-	include/linux/pidfs.h #include <linux/pidfd_provider.h>
+	fs/pidfs.c #include "pidfs_provider.c"
 	init/Kconfig source "kernel/pidfd/Kconfig"
 	kernel/Makefile obj-y += pidfd/
 	rust/bindings/bindings_helper.h #include "pidfd_bindings_helper.h"
+	rust/helpers/helpers.c #include "namespace.c"
 	rust/helpers/helpers.c #include "pid.c"
+	rust/helpers/helpers.c #include "pseudo_fs.c"
 	rust/helpers/helpers.c #include "put_user.c"
 	rust/helpers/helpers.c #include "seq_file.c"
 	rust/helpers/helpers.c #include "wait_queue.c"
-	rust/kernel/fs.rs pub mod anon_inode;
+	rust/kernel/cred.rs mod ids; pub use self::ids::Ids;
+	rust/kernel/fs.rs pub mod dentry;
+	rust/kernel/fs.rs pub mod export;
 	rust/kernel/fs.rs pub mod file_operations;
+	rust/kernel/fs.rs pub mod inode;
+	rust/kernel/fs.rs pub mod pseudo;
+	rust/kernel/fs.rs pub mod super_block;
+	rust/kernel/fs.rs pub mod xattr;
 	rust/kernel/fs/file.rs mod raw;
 	rust/kernel/lib.rs mod layout_guard;
+	rust/kernel/lib.rs pub mod namespace;
 	rust/kernel/lib.rs pub mod pid;
 	rust/kernel/lib.rs pub mod pidfd;
 	rust/kernel/lib.rs pub mod wait_queue;
@@ -61,15 +72,14 @@ appended() {
 	LIST
 }
 
-# FILE CALL COUNT RULE: what each semantic patch has to do to which file.
+# FILE TEXT COUNT: what each semantic patch has to put into which file how often.
 hooked() {
 	sed -n 's|^// Hook: \(.*\)|\1|p;' "$1"
 }
 
-
 # weave_into DIR: the changed files of SOURCE, as they will be, below DIR.
 weave_into() {
-	local dir=$1 file line rule call count found
+	local dir=$1 file line rule text count found
 
 	appended | while read -r file line; do
 		[ -f "$source/$file" ] || die "$source has no $file: this series is not supported"
@@ -79,18 +89,31 @@ weave_into() {
 	done
 
 	for rule in "$hooks"/*.cocci; do
-		hooked "$rule" | while read -r file call count; do
+		hooked "$rule" | cut -d ' ' -f 1 | sort -u | while read -r file; do
 			[ -f "$source/$file" ] || die "$source has no $file: this series is not supported"
 			mkdir -p "$dir/$(dirname "$file")"
 			[ -f "$dir/$file" ] || cp "$source/$file" "$dir/$file"
 			"$spatch" --very-quiet --in-place --sp-file "$rule" "$dir/$file" >>"$log" 2>&1 ||
 				die "$(basename "$rule") failed on $file; see $log"
-			found=$(grep -c "\<$call(" "$dir/$file" || true)
+		done
+		hooked "$rule" | while read -r file text; do
+			count=${text##* } text=${text% *}
+			found=$(grep -cF -- "$text" "$dir/$file" || true)
 			[ "$found" = "$count" ] ||
-				die "$(basename "$rule") matches $found times in $file, not $count: hook it in by hand or mend the rule"
+				die "$(basename "$rule") puts '$text' into $file $found times, not $count: hook it in by hand or mend the rule"
 		done
 	done
 }
+
+if [ "$1" = --files ]; then
+	{
+		appended
+		for rule in "$hooks"/*.cocci; do
+			hooked "$rule"
+		done
+	} | cut -d ' ' -f 1 | sort -u
+	exit
+fi
 
 if [ "$1" = --check ]; then
 	source=$2

@@ -9,13 +9,21 @@
 
 use crate::{
     bindings,
-    error::VTABLE_DEFAULT_ERROR,
-    fs::File,
+    error::{
+        from_result,
+        VTABLE_DEFAULT_ERROR, //
+    },
+    fs::{
+        inode::Inode,
+        File, //
+    },
     module::this_module,
     prelude::*,
     seq_file::SeqFile,
-    sync::poll::PollTable,
-    types::ForeignOwnable,
+    sync::{
+        aref::AlwaysRefCounted,
+        poll::PollTable, //
+    },
     wait_queue::WaitQueueHead, //
 };
 use core::marker::PhantomData;
@@ -36,30 +44,33 @@ pub mod events {
     pub const EPOLLRDNORM: u32 = crate::bindings::EPOLLRDNORM;
 }
 
-/// The operations of one kind of file.
+/// The operations of one kind of file, whose inode owns a reference to an
+/// [`Object`](FileOperations::Object).
 ///
-/// The file owns a [`Private`](FileOperations::Private), stored in C's `private_data`, from the
-/// moment it is made until [`release`](FileOperations::release). All operations run in process
-/// context and may sleep.
+/// All operations run in process context and may sleep.
 #[vtable]
 pub trait FileOperations: Sized + 'static {
-    /// What the file owns.
-    type Private: ForeignOwnable + Send + Sync + 'static;
+    /// What a file stands for.
+    type Object: AlwaysRefCounted + Send + Sync + 'static;
+
+    /// Called once, before anyone else sees the file.
+    ///
+    /// # Errors
+    ///
+    /// What the opening shall fail with. [`release`](FileOperations::release) is not called then.
+    fn open(_object: &Self::Object, _file: &File) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
 
     /// Called once, when the last reference to the file is gone.
-    fn release(private: Self::Private, _file: &File) {
-        drop(private);
-    }
+    fn release(_object: &Self::Object, _file: &File) {}
 
     /// Returns the wait queue on which a change of what [`poll`](FileOperations::poll) answers is
     /// announced.
     ///
-    /// It is found in what the file owns, for a borrow of any length: `epoll` keeps its entry in
-    /// the queue until the file is released, and a queue that could go away earlier does not pass
-    /// the type checker.
-    fn wait_queue<'a>(
-        _private: <Self::Private as ForeignOwnable>::Borrowed<'a>,
-    ) -> &'a WaitQueueHead
+    /// It is found in a borrow of any length: `epoll` keeps its entry in the queue until the file is
+    /// released, and a queue that could go away earlier does not pass the type checker.
+    fn wait_queue<'a>(_object: &'a Self::Object) -> &'a WaitQueueHead
     where
         Self: 'a,
     {
@@ -100,27 +111,24 @@ pub trait FileOperations: Sized + 'static {
 ///
 /// # Invariants
 ///
-/// - The file was made with a [`FileOperationsTable<T>`], and `private_data` is the result of
-///   [`ForeignOwnable::into_foreign`] on a `T::Private`.
-/// - It stays so, and nothing but shared borrows of it are made, at least until the file's
-///   release, which comes after `'a`.
+/// - The file has a [`FileOperationsTable<T>`], and its inode owns a reference to a `T::Object`.
+/// - The file is not released during `'a`.
 pub struct OpenFile<'a, T: FileOperations> {
     file: &'a File,
-    _private: PhantomData<T>,
+    _operations: PhantomData<T>,
 }
 
 impl<'a, T: FileOperations> OpenFile<'a, T> {
     /// # Safety
     ///
-    /// `file` must have been made with a [`FileOperationsTable<T>`] and a `T::Private`, not be
-    /// released before the end of `'a`, and have no `fdget_pos()` call active on this thread that
-    /// did not take `f_pos_lock`.
+    /// `file` must have a [`FileOperationsTable<T>`], not be released before the end of `'a`, and have
+    /// no `fdget_pos()` call active on this thread that did not take `f_pos_lock`.
     unsafe fn from_raw(file: *mut bindings::file) -> Self {
-        // INVARIANT: As the caller promises. The operations below only make shared borrows.
+        // INVARIANT: As the caller promises. Only inodes that own a `T::Object` have such a table.
         Self {
             // SAFETY: The caller promises what `File` needs.
             file: unsafe { File::from_raw_file(file) },
-            _private: PhantomData,
+            _operations: PhantomData,
         }
     }
 
@@ -130,32 +138,37 @@ impl<'a, T: FileOperations> OpenFile<'a, T> {
         self.file
     }
 
-    /// Borrows what the file owns.
+    /// Returns the inode.
     #[inline]
-    pub fn private(&self) -> <T::Private as ForeignOwnable>::Borrowed<'a> {
-        // SAFETY: The file is valid for `'a`, and `private_data` does not change until release.
-        let private = unsafe { (*self.file.as_ptr()).private_data };
+    pub fn inode(&self) -> &'a Inode {
+        // SAFETY: The file is valid for `'a`; its inode does not change, and stays as long as it.
+        unsafe { Inode::from_raw((*self.file.as_ptr()).f_inode) }
+    }
 
-        // SAFETY: By the type invariants this came from `into_foreign()`, and until the release,
-        // which comes after `'a`, there are only shared borrows of it.
-        unsafe { <T::Private as ForeignOwnable>::borrow(private) }
+    /// Returns what the file stands for.
+    #[inline]
+    pub fn object(&self) -> &'a T::Object {
+        // SAFETY: By the type invariants, the inode owns a reference to a `T::Object`.
+        unsafe { self.inode().object() }
     }
 
     /// Lets the caller of `poll(2)`, `select(2)` or `epoll_ctl(2)` wait on
     /// [`FileOperations::wait_queue`].
     #[inline]
     pub fn poll_wait(&self, table: &PollTable<'_>) {
-        let queue = T::wait_queue(self.private());
+        let queue = T::wait_queue(self.object());
         // SAFETY: `wait_queue()` finds the queue in a borrow of any lifetime, so also in one that
-        // ends with the file's release. By the type invariants such a borrow is possible: what the
-        // file owns stays until then, and with it the queue.
+        // ends with the file's release. By the type invariants such a borrow is possible: the object
+        // stays until then, and with it the queue.
         unsafe { table.register_wait_queue(self.file, queue) };
     }
 }
 
 /// A `struct file_operations` whose functions are those of `T`.
 ///
-/// Lives in a `static`, so that its address tells the files made with it from all others.
+/// Lives in a `static`, so that its address tells the files that have it from all others. Given to
+/// inodes by a [`PseudoFs`](crate::fs::pseudo::PseudoFs), and so only to those that own a reference
+/// to a `T::Object`.
 ///
 /// # Invariants
 ///
@@ -182,7 +195,12 @@ impl<T: FileOperations> FileOperationsTable<T> {
         Self {
             inner: bindings::file_operations {
                 owner: this_module::<T::OwnerModule>().as_ptr(),
-                release: Some(Self::release),
+                open: if T::HAS_OPEN { Some(Self::open) } else { None },
+                release: if T::HAS_RELEASE {
+                    Some(Self::release)
+                } else {
+                    None
+                },
                 poll: if T::HAS_POLL { Some(Self::poll) } else { None },
                 show_fdinfo: if T::HAS_SHOW_FDINFO {
                     Some(Self::show_fdinfo)
@@ -216,22 +234,28 @@ impl<T: FileOperations> FileOperationsTable<T> {
 
     /// # Safety
     ///
-    /// Called by C as `->release()` of a file made with this table.
-    unsafe extern "C" fn release(_inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: The file is valid during its release, after which nobody reads `private_data`.
-        let private = unsafe { (*file).private_data };
-        // SAFETY: The file was made with `into_foreign()`'s result, and as this is its release, no
-        // borrow of it is left.
-        let private = unsafe { <T::Private as ForeignOwnable>::from_foreign(private) };
+    /// Called by C as `->open()` of a file with this table.
+    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: Both are valid during the call; inodes with this table own a reference to a
+        // `T::Object`. Nobody else has seen the file yet.
+        from_result(|| unsafe {
+            T::open(Inode::from_raw(inode).object(), File::from_raw_file(file)).map(|()| 0)
+        })
+    }
 
-        // SAFETY: The file is valid during its release, and nobody reads or writes it any more.
-        T::release(private, unsafe { File::from_raw_file(file) });
+    /// # Safety
+    ///
+    /// Called by C as `->release()` of a file with this table.
+    unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
+        // SAFETY: Both are valid during the file's release; inodes with this table own a reference
+        // to a `T::Object`. Nobody reads or writes the file any more.
+        unsafe { T::release(Inode::from_raw(inode).object(), File::from_raw_file(file)) };
         0
     }
 
     /// # Safety
     ///
-    /// Called by C as `->poll()` of a file made with this table.
+    /// Called by C as `->poll()` of a file with this table.
     unsafe extern "C" fn poll(
         file: *mut bindings::file,
         table: *mut bindings::poll_table,
@@ -247,7 +271,7 @@ impl<T: FileOperations> FileOperationsTable<T> {
 
     /// # Safety
     ///
-    /// Called by C as `->show_fdinfo()` of a file made with this table.
+    /// Called by C as `->show_fdinfo()` of a file with this table.
     unsafe extern "C" fn show_fdinfo(m: *mut bindings::seq_file, file: *mut bindings::file) {
         // SAFETY: procfs holds a reference to the file during the call, and does not touch its file
         // position.
@@ -260,7 +284,7 @@ impl<T: FileOperations> FileOperationsTable<T> {
 
     /// # Safety
     ///
-    /// Called by C as `->unlocked_ioctl()` of a file made with this table.
+    /// Called by C as `->unlocked_ioctl()` of a file with this table.
     unsafe extern "C" fn ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
         // SAFETY: C calls with a file that is not released during the call; `ioctl(2)` does not
         // touch the file position.
@@ -274,7 +298,7 @@ impl<T: FileOperations> FileOperationsTable<T> {
 
     /// # Safety
     ///
-    /// Called by C as `->compat_ioctl()` of a file made with this table.
+    /// Called by C as `->compat_ioctl()` of a file with this table.
     #[cfg(CONFIG_COMPAT)]
     unsafe extern "C" fn compat_ioctl(
         file: *mut bindings::file,

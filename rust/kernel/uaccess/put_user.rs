@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Single values to user memory.
+//! Single values and extensible structs to user memory.
 
 use super::UserPtr;
 use crate::{
@@ -8,6 +8,8 @@ use crate::{
     error::to_result,
     prelude::*, //
 };
+
+use zerocopy::Immutable;
 
 impl UserPtr {
     /// Writes a C `int` to user memory: all of it, or nothing.
@@ -22,5 +24,66 @@ impl UserPtr {
     pub fn put_int(self, value: c_int) -> Result {
         // SAFETY: `put_user()` takes any value and any address.
         to_result(unsafe { bindings::put_user_int(value, self.as_mut_ptr().cast()) })
+    }
+
+    /// Writes a struct of which user space may have another version: as much as fits into `size`
+    /// bytes, and zeroes after it if `size` is larger.
+    ///
+    /// Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// [`EFAULT`] if the `size` bytes are not the current task's to write to.
+    #[doc(alias = "copy_struct_to_user")]
+    #[inline]
+    pub fn put_struct<T: IntoBytes + Immutable>(self, size: usize, value: &T) -> Result {
+        let bytes = value.as_bytes();
+        // SAFETY: There are as many bytes as we say; any address and size will do for user memory.
+        to_result(unsafe {
+            bindings::copy_struct_to_user(
+                self.as_mut_ptr(),
+                size,
+                bytes.as_ptr().cast(),
+                bytes.len(),
+                core::ptr::null_mut(),
+            )
+        })
+    }
+
+    /// Reads a 64-bit number from user memory.
+    ///
+    /// Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// [`EFAULT`] if the address is not the current task's to read from.
+    #[doc(alias = "get_user")]
+    #[inline]
+    pub fn get_u64(self) -> Result<u64> {
+        let mut value = 0;
+        // SAFETY: Any address will do, and `value` is ours to write.
+        to_result(unsafe { bindings::get_user_u64(&mut value, self.as_const_ptr().cast()) })?;
+        Ok(value)
+    }
+}
+
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+#[macros::kunit_tests(rust_user_struct)]
+mod tests {
+    use super::*;
+
+    // What can be written is tested through `ioctl(2)`: there is no user memory here.
+    #[test]
+    fn kernel_addresses_are_efault() {
+        let kernel = UserPtr::from_addr(usize::MAX - 4095);
+        assert_eq!(kernel.put_int(1), Err(EFAULT));
+        assert_eq!(kernel.get_u64(), Err(EFAULT));
+        assert_eq!(kernel.put_struct(4, &1u64), Err(EFAULT));
+        assert_eq!(kernel.put_struct(16, &1u64), Err(EFAULT));
+    }
+
+    #[test]
+    fn nothing_is_written_for_no_size() {
+        assert_eq!(UserPtr::from_addr(0).put_struct(0, &1u64), Ok(()));
     }
 }

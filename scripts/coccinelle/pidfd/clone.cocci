@@ -2,7 +2,7 @@
 /// Let the pidfd provider serve CLONE_PIDFD in copy_process(): it reserves the
 /// descriptor, makes the file and writes the number to user memory. What
 /// installs or undoes the two stays as it is.
-// Hook: kernel/fork.c pidfd_provider_clone 1
+// Hook: kernel/fork.c pidfd_provider_clone( 1
 
 @@
 identifier pidfile, bad_prepare, bad_put;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /// Recognise the pidfd provider's files where C recognises its own. Every
 /// system call that takes a pidfd goes through pidfd_pid().
-// Hook: fs/pidfs.c pidfd_provider_pid 1
+// Hook: fs/pidfs.c pidfd_provider_pid( 1
 
 @@
 identifier file;

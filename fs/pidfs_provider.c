@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The end of fs/pidfs.c in a kernel with pidfd providers: what a provider needs
+ * of C's state of a pid, which nobody else can see.
+ */
+
+/* The caller holds the RCU read lock. */
+struct pid *pidfs_find_pid(u64 ino)
+{
+	return rhashtable_lookup(&pidfs_ino_ht, &ino, pidfs_ino_ht_params);
+}
+
+/* Was the pid of @attr, which is not NULL, reaped? */
+bool pidfs_attr_gone(const struct pidfs_attr *attr)
+{
+	return IS_ERR(attr) || test_bit(PIDFS_ATTR_BIT_EXIT, &attr->attr_mask);
+}
+
+/*
+ * Start @record from what C knows. The caller holds pid->wait_pidfd.lock, and
+ * @attr is no error pointer. C may be writing an exit or a coredump meanwhile: who
+ * does writes it to the record as well afterwards.
+ */
+void pidfs_attr_to_record(struct pidfs_attr *attr, struct pidfd_record *record)
+{
+	record->xattrs = &attr->xattrs;
+
+	if (test_bit(PIDFS_ATTR_BIT_EXIT, &attr->attr_mask)) {
+		smp_rmb(); /* pairs with smp_wmb() in pidfs_exit() */
+		record->cgroupid = attr->cgroupid;
+		record->exit_code = attr->exit_code;
+		record->mask |= PIDFD_RECORD_EXIT;
+	}
+	if (test_bit(PIDFS_ATTR_BIT_COREDUMP, &attr->attr_mask)) {
+		smp_rmb(); /* pairs with smp_wmb() in pidfs_coredump() */
+		record->coredump_mask = attr->coredump_mask;
+		record->coredump_signal = attr->coredump_signal;
+		record->coredump_code = attr->coredump_code;
+		record->mask |= PIDFD_RECORD_COREDUMP;
+	}
+}
+
+/* Start @attr, which nobody can see yet, from what Rust knows; locked as above. */
+void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr)
+{
+	const struct pidfd_record *record = pid->record;
+	u32 mask;
+
+	if (IS_ERR_OR_NULL(record))
+		return;
+
+	mask = smp_load_acquire(&record->mask);
+	if (mask & PIDFD_RECORD_EXIT) {
+		attr->cgroupid = record->cgroupid;
+		attr->exit_code = record->exit_code;
+		set_bit(PIDFS_ATTR_BIT_EXIT, &attr->attr_mask);
+	}
+	if (mask & PIDFD_RECORD_COREDUMP) {
+		attr->coredump_mask = record->coredump_mask;
+		attr->coredump_signal = record->coredump_signal;
+		attr->coredump_code = record->coredump_code;
+		set_bit(PIDFS_ATTR_BIT_COREDUMP, &attr->attr_mask);
+	}
+}
+
+/* One cache serves both sides, so that they can share attributes. */
+struct simple_xattr_cache *pidfs_xattr_cache(void)
+{
+	return &pidfs_xa_cache;
+}
+
+/* By which st_dev tells pidfds from other files. */
+dev_t pidfs_device(void)
+{
+	return pidfs_mnt->mnt_sb->s_dev;
+}

@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What rust_pidfd needs of the VFS and of us, beyond what all modules get.
+ */
+
+#include <linux/dcache.h>
+#include <linux/export.h>
+#include <linux/fs.h>
+#include <linux/mount.h>
+#include <linux/mutex.h>
+#include <linux/pidfd_provider.h>
+
+#include "../../fs/internal.h"
+
+EXPORT_SYMBOL_FOR_MODULES(dynamic_dname, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(path_from_stashed, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(stashed_dentry_prune, "rust_pidfd");
+
+EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_fs_type, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_register, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_unregister, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_xattr_lock, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(pidfs_xattr_cache, "rust_pidfd");

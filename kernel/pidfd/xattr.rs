@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Extended attributes of pidfds: those in `trusted.`, as long as the pid lives.
+
+use kernel::{
+    fs::xattr::{
+        XattrHandler,
+        XattrValue, //
+    },
+    pid::Pid,
+    prelude::*, //
+};
+
+pub(crate) struct PidFdXattrs;
+
+impl XattrHandler for PidFdXattrs {
+    type Object = Pid;
+
+    const PREFIX: &'static CStr = c"trusted.";
+
+    fn get(pid: &Pid, name: &CStr, value: XattrValue<'_>) -> Result<usize> {
+        pid.record().ok_or(ESRCH)?.xattrs().get(name, value)
+    }
+
+    fn set(pid: &Pid, name: &CStr, value: Option<&[u8]>, flags: u32) -> Result {
+        pid.record().ok_or(ESRCH)?.xattrs().set(name, value, flags)
+    }
+}

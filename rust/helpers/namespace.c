@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: GPL-2.0
+
+#include <linux/cgroup_namespace.h>
+#include <linux/cred.h>
+#include <linux/ipc_namespace.h>
+#include <linux/mnt_namespace.h>
+#include <linux/ns_common.h>
+#include <linux/nsproxy.h>
+#include <linux/pid_namespace.h>
+#include <linux/proc_ns.h>
+#include <linux/sched/signal.h>
+#include <linux/sched/task.h>
+#include <linux/task_namespace.h>
+#include <linux/time_namespace.h>
+#include <linux/user_namespace.h>
+#include <linux/utsname.h>
+#include <net/net_namespace.h>
+
+#include "../../fs/mount.h"
+
+__rust_helper int rust_helper_task_lock_exec_update_killable(struct task_struct *task)
+{
+	return down_read_killable(&task->signal->exec_update_lock);
+}
+
+__rust_helper void rust_helper_task_unlock_exec_update(struct task_struct *task)
+{
+	up_read(&task->signal->exec_update_lock);
+}
+
+/* NULL where the kernel has no such namespaces, or this one is going. */
+#define GET_NS(config, ns)							\
+	(IS_ENABLED(config) && ns_ref_get(ns) ? to_ns_common(ns) : NULL)
+
+static struct ns_common *nsproxy_get_namespace(const struct nsproxy *nsp, enum task_ns kind)
+{
+	switch (kind) {
+	case TASK_NS_CGROUP:
+		return GET_NS(CONFIG_CGROUPS, nsp->cgroup_ns);
+	case TASK_NS_IPC:
+		return GET_NS(CONFIG_IPC_NS, nsp->ipc_ns);
+	case TASK_NS_MNT:
+		return ns_ref_get(nsp->mnt_ns) ? to_ns_common(nsp->mnt_ns) : NULL;
+	case TASK_NS_NET:
+		return GET_NS(CONFIG_NET_NS, nsp->net_ns);
+	case TASK_NS_PID_FOR_CHILDREN:
+		return GET_NS(CONFIG_PID_NS, nsp->pid_ns_for_children);
+	case TASK_NS_TIME:
+		return GET_NS(CONFIG_TIME_NS, nsp->time_ns);
+	case TASK_NS_TIME_FOR_CHILDREN:
+		return GET_NS(CONFIG_TIME_NS, nsp->time_ns_for_children);
+	case TASK_NS_UTS:
+		return GET_NS(CONFIG_UTS_NS, nsp->uts_ns);
+	default:
+		return NULL;
+	}
+}
+
+/*
+ * Get one of @task's namespaces into @ns, with a reference, or NULL where there is
+ * none. -ESRCH if @task has given up its namespaces.
+ */
+__rust_helper int rust_helper_task_get_namespace(struct task_struct *task,
+						 enum task_ns kind,
+						 struct ns_common **ns)
+{
+	scoped_guard(task_lock, task) {
+		const struct nsproxy *nsp = task->nsproxy;
+
+		if (!nsp)
+			return -ESRCH;
+		*ns = nsproxy_get_namespace(nsp, kind);
+	}
+
+	scoped_guard(rcu) {
+		if (kind == TASK_NS_USER)
+			*ns = GET_NS(CONFIG_USER_NS, task_cred_xxx(task, user_ns));
+		else if (kind == TASK_NS_PID)
+			*ns = GET_NS(CONFIG_PID_NS, task_active_pid_ns(task));
+	}
+	return 0;
+}
+
+#undef GET_NS
+
+__rust_helper void rust_helper_ns_common_put(struct ns_common *ns)
+{
+	ns->ops->put(ns);
+}

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! The user and group ids of credentials.
+
+use super::Credential;
+use crate::bindings;
+
+/// User and group ids, as a user namespace sees them.
+///
+/// Ids that have no mapping in it are the overflow ids, 65534 unless set otherwise.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub struct Ids {
+    pub ruid: u32,
+    pub rgid: u32,
+    pub euid: u32,
+    pub egid: u32,
+    pub suid: u32,
+    pub sgid: u32,
+    pub fsuid: u32,
+    pub fsgid: u32,
+}
+
+impl Credential {
+    /// Returns all user and group ids, as the user namespace of the current task sees them.
+    #[doc(alias = "from_kuid_munged")]
+    pub fn ids_in_current_ns(&self) -> Ids {
+        // SAFETY: The current task has a user namespace.
+        let ns = unsafe { bindings::current_user_ns() };
+        // SAFETY: `ns` is valid, and any id will do.
+        let uid = |id| unsafe { bindings::from_kuid_munged(ns, id) };
+        // SAFETY: As above.
+        let gid = |id| unsafe { bindings::from_kgid_munged(ns, id) };
+
+        // SAFETY: By the type invariants, `self` is valid; ids do not change once the credentials
+        // are in use.
+        let cred = unsafe { &*self.as_ptr() };
+        Ids {
+            ruid: uid(cred.uid),
+            rgid: gid(cred.gid),
+            euid: uid(cred.euid),
+            egid: gid(cred.egid),
+            suid: uid(cred.suid),
+            sgid: gid(cred.sgid),
+            fsuid: uid(cred.fsuid),
+            fsgid: gid(cred.fsgid),
+        }
+    }
+}
+
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+#[macros::kunit_tests(rust_cred_ids)]
+mod tests {
+    use crate::prelude::*;
+
+    #[test]
+    fn a_kernel_thread_is_root_all_over() {
+        let ids = current!().get_cred().ids_in_current_ns();
+        assert_eq!([ids.ruid, ids.euid, ids.suid, ids.fsuid], [0; 4]);
+        assert_eq!([ids.rgid, ids.egid, ids.sgid, ids.fsgid], [0; 4]);
+    }
+}

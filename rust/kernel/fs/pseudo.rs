@@ -1,0 +1,974 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Pseudo file systems: files that stand for objects of the kernel, and have no names.
+//!
+//! A [`PseudoFileSystem`] says what its files do, and a [`PseudoFs`] is what C sees of it. There is
+//! one inode for each object that has an open file, and it goes with the last of them.
+//!
+//! C headers: [`include/linux/pseudo_fs.h`](srctree/include/linux/pseudo_fs.h) and
+//! [`fs/internal.h`](srctree/fs/internal.h)
+//!
+//! # What keeps a module that has a pseudo file system
+//!
+//! A super block has a reference to the module of its file system, and so a module that mounts its
+//! own for itself could never be unloaded. [`Mount`] goes without that reference. In its place:
+//!
+//! - Each inode has a reference to the module. Whatever user space can hold on to, an open file as
+//!   well as a path that was opened with `O_PATH`, holds an inode: the module's exit does not begin
+//!   before the last of them is gone.
+//! - A mount is released after the dentry that was found in it. [`Mount`]'s destructor waits for
+//!   everybody who still holds the mount, and so for who has just given up an inode but not yet
+//!   left the code of the module, or is about to look at its tables.
+//! - Who walks through all super blocks may look at the type of the file system even later than
+//!   that: the [`FileSystemType`] is not the module's.
+
+use crate::{
+    bindings,
+    error::{
+        from_err_ptr,
+        from_result,
+        to_result,
+        VTABLE_DEFAULT_ERROR, //
+    },
+    fs::{
+        dentry::{
+            Path,
+            Stash, //
+        },
+        export::{
+            ExportOperations,
+            ExportOperationsTable, //
+        },
+        file_operations::{
+            FileOperations,
+            FileOperationsTable, //
+        },
+        inode::{
+            InodeOperations,
+            InodeOperationsTable,
+            NewInode, //
+        },
+        super_block::{
+            StatFs,
+            SuperBlock, //
+        },
+        xattr::{
+            XattrHandler,
+            XattrHandlers, //
+        }, //
+    },
+    module::this_module,
+    prelude::*,
+    str::CStrExt as _,
+    sync::{
+        aref::{
+            ARef,
+            AlwaysRefCounted, //
+        },
+        atomic::{
+            Acquire,
+            Atomic,
+            Relaxed,
+            Release, //
+        }, //
+    },
+    types::Opaque, //
+};
+use core::{
+    marker::PhantomData,
+    ptr::{
+        self,
+        NonNull, //
+    }, //
+};
+
+/// Wraps the kernel's `struct file_system_type`, as far as a [`PseudoFs`] needs one.
+///
+/// # Invariants
+///
+/// Instances are built into the kernel, have a name, and nobody but [`Mount`] uses them.
+#[repr(transparent)]
+pub struct FileSystemType(Opaque<bindings::file_system_type>);
+
+// SAFETY: C locks what changes.
+unsafe impl Sync for FileSystemType {}
+
+impl FileSystemType {
+    /// Creates a reference from a valid pointer.
+    ///
+    /// # Safety
+    ///
+    /// `ptr` must point at a file system type that is built into the kernel, has a name and no
+    /// functions, and of which there is no other such reference in use.
+    #[inline]
+    pub unsafe fn from_raw(ptr: *mut bindings::file_system_type) -> &'static Self {
+        // INVARIANT: As the caller promises.
+        // SAFETY: What is built in stays valid; `FileSystemType` is `repr(transparent)`.
+        unsafe { &*ptr.cast() }
+    }
+}
+
+/// What the files of a pseudo file system are, and do.
+#[vtable]
+pub trait PseudoFileSystem: Sized + 'static {
+    /// What a file stands for. Each inode owns a reference to one.
+    type Object: AlwaysRefCounted + Send + Sync + 'static;
+    /// The operations on its files.
+    type Files: FileOperations<Object = Self::Object>;
+    /// The operations on its inodes.
+    type Inodes: InodeOperations<Object = Self::Object>;
+    /// Its extended attributes.
+    type Xattrs: XattrHandler<Object = Self::Object>;
+    /// Its file handles.
+    type Export: ExportOperations<Object = Self::Object>;
+
+    /// What `statfs(2)` calls the kind of file system.
+    const MAGIC: usize;
+
+    /// What `readlink(2)` on `/proc/<pid>/fd/<fd>` says of each of its files.
+    const LINK: &'static CStr;
+
+    /// Returns where the dentry of an object is stashed.
+    ///
+    /// It is found in a borrow of any length: the stash lives as long as the object.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PseudoFs::path`], if the object has no such place.
+    fn stash<'a>(object: &'a Self::Object) -> Result<&'a Stash>
+    where
+        Self: 'a;
+
+    /// Sets up a new inode for an object: number, mode and flags.
+    fn init_inode(object: &Self::Object, inode: &mut NewInode);
+
+    /// Changes what `statfs(2)` says.
+    fn statfs(_sb: &SuperBlock, _stat: &mut StatFs) -> Result {
+        build_error!(VTABLE_DEFAULT_ERROR)
+    }
+}
+
+/// A pseudo file system. Lives in a `static`.
+///
+/// # Invariants
+///
+/// - `stashed` comes first, for C to find it by the super block's `s_fs_info`.
+/// - `mnt` is null, or the mount that a [`Mount`] owns.
+#[repr(C)]
+pub struct PseudoFs<T: PseudoFileSystem> {
+    stashed: bindings::stashed_operations,
+    mnt: Atomic<*mut bindings::vfsmount>,
+    files: &'static FileOperationsTable<T::Files>,
+    _file_system: PhantomData<fn() -> T>,
+}
+
+impl<T: PseudoFileSystem> PseudoFs<T> {
+    /// Creates the file system, whose files have the operations `files`.
+    pub const fn new(files: &'static FileOperationsTable<T::Files>) -> Self {
+        Self {
+            stashed: bindings::stashed_operations {
+                stash_dentry: None,
+                put_data: Some(Self::put_data),
+                init_inode: Some(Self::init_inode),
+            },
+            mnt: Atomic::new(ptr::null_mut()),
+            files,
+            _file_system: PhantomData,
+        }
+    }
+
+    const SUPER: &'static bindings::super_operations = &bindings::super_operations {
+        drop_inode: Some(bindings::inode_just_drop),
+        evict_inode: Some(Self::evict_inode),
+        statfs: if T::HAS_STATFS {
+            Some(Self::statfs)
+        } else {
+            Some(bindings::simple_statfs)
+        },
+        ..pin_init::zeroed()
+    };
+
+    const DENTRIES: &'static bindings::dentry_operations = &bindings::dentry_operations {
+        d_dname: Some(Self::d_dname),
+        d_prune: Some(bindings::stashed_dentry_prune),
+        ..pin_init::zeroed()
+    };
+
+    /// Mounts the file system, for the kernel's own use, until the result is dropped.
+    ///
+    /// Once at a time. Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EBUSY`] if it is mounted.
+    /// - [`ENOMEM`] if memory runs out.
+    #[doc(alias = "kern_mount")]
+    pub fn mount(&'static self, fs_type: &'static FileSystemType) -> Result<Mount<T>> {
+        if !self.mnt.load(Relaxed).is_null() {
+            return Err(EBUSY);
+        }
+
+        let raw = fs_type.0.get();
+        // SAFETY: By the type invariants nobody else uses the type. C calls `init_fs_context()`
+        // during `kern_mount()` only; what makes it find us is valid until the `Mount` is dropped.
+        let mnt = from_err_ptr(unsafe {
+            (*raw).init_fs_context = Some(Self::init_fs_context);
+            (*raw).kill_sb = Some(bindings::kill_anon_super);
+            bindings::kern_mount(raw)
+        })?;
+        // SAFETY: The mount is valid, and nobody has found anything in it yet.
+        unsafe { (*(*mnt).mnt_sb).s_fs_info = ptr::from_ref(self).cast_mut().cast() };
+        self.mnt.store(mnt, Release);
+
+        // INVARIANT: It was mounted just now.
+        Ok(Mount(self))
+    }
+
+    /// Returns the path of an object's file.
+    ///
+    /// It is the same, down to the inode, for all who ask while one of them has it. Process context,
+    /// may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`] if the file system is not mounted, or its module is being unloaded.
+    /// - [`ENOMEM`] if memory runs out.
+    /// - Those of [`PseudoFileSystem::stash`].
+    #[doc(alias = "path_from_stashed")]
+    #[inline]
+    pub fn path(&'static self, object: ARef<T::Object>) -> Result<Path> {
+        let mnt = self.mnt.load(Acquire);
+        if mnt.is_null() {
+            return Err(ENODEV);
+        }
+        let stash = T::stash(&object)?.as_ptr();
+
+        let mut path = bindings::path::default();
+        // SAFETY: The mount is ours, and valid as long as the module's code runs. The stash lives as
+        // long as the object, and so as long as the inode, and the dentry, that own a reference to
+        // it. That reference, C takes from us.
+        to_result(unsafe {
+            bindings::path_from_stashed(
+                stash,
+                mnt,
+                ARef::into_raw(object).as_ptr().cast(),
+                &mut path,
+            )
+        })?;
+        // SAFETY: On success the path has a reference to dentry and mount, and both are ours.
+        Ok(unsafe { Path::from_raw(path) })
+    }
+
+    /// Returns the root, in which there is nothing.
+    ///
+    /// # Safety
+    ///
+    /// The file system must be mounted.
+    #[inline]
+    pub unsafe fn root_unchecked(&'static self) -> Path {
+        let mnt = self.mnt.load(Acquire);
+        // SAFETY: The caller promises that it is mounted, and so has a mount with a root.
+        unsafe {
+            let path = bindings::path {
+                mnt,
+                dentry: (*mnt).mnt_root,
+            };
+            bindings::path_get(&path);
+            Path::from_raw(path)
+        }
+    }
+
+    /// # Safety
+    ///
+    /// `sb` must be a super block of this file system that is mounted.
+    #[inline]
+    pub(crate) unsafe fn of_super(sb: *mut bindings::super_block) -> &'static Self {
+        // SAFETY: The caller promises that it is ours; `mount()` has left a reference to a static.
+        unsafe { &*(*sb).s_fs_info.cast() }
+    }
+
+    /// The module that holds the functions of `T`; null when built in.
+    fn owner() -> *mut bindings::module {
+        this_module::<T::OwnerModule>().as_ptr()
+    }
+
+    /// # Safety
+    ///
+    /// Called by C during `kern_mount()`.
+    unsafe extern "C" fn init_fs_context(fc: *mut bindings::fs_context) -> c_int {
+        // SAFETY: C calls with a context to set up.
+        let ctx = unsafe { bindings::init_pseudo(fc, T::MAGIC) };
+        if ctx.is_null() {
+            return ENOMEM.to_errno();
+        }
+
+        // SAFETY: `init_pseudo()` has allocated this for us to fill in.
+        let ctx = unsafe { &mut *ctx };
+        ctx.ops = Self::SUPER;
+        ctx.eops = ExportOperationsTable::<T, T::Export>::TABLE;
+        ctx.xattr = XattrHandlers::<T::Xattrs>::LIST.as_ptr();
+        ctx.dops = Self::DENTRIES;
+        ctx.s_d_flags |= bindings::dentry_flags_DCACHE_DONTCACHE;
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Called by C with a new inode of ours, and a reference to a `T::Object` for it to own.
+    unsafe extern "C" fn init_inode(inode: *mut bindings::inode, data: *mut c_void) -> c_int {
+        // SAFETY: A null module is allowed; ours is running this.
+        if !unsafe { bindings::try_module_get(Self::owner()) } {
+            // SAFETY: The reference is ours, and the inode does not get it.
+            unsafe { Self::put_data(data) };
+            return ENODEV.to_errno();
+        }
+
+        // SAFETY: Nobody else has access to the new inode, nor to the `sb` it has a pointer to in
+        // a way that would change it.
+        unsafe {
+            let this = Self::of_super((*inode).i_sb);
+            (*inode).i_private = data;
+            (*inode).i_op = InodeOperationsTable::<T::Inodes>::TABLE;
+            (*inode).__bindgen_anon_3.i_fop = this.files.as_ptr();
+            T::init_inode(&*data.cast::<T::Object>(), NewInode::from_raw(inode));
+        }
+        0
+    }
+
+    /// # Safety
+    ///
+    /// Called by C with the reference to a `T::Object` that no inode got.
+    unsafe extern "C" fn put_data(data: *mut c_void) {
+        // SAFETY: The caller gives up a reference.
+        drop(unsafe { ARef::<T::Object>::from_raw(NonNull::new_unchecked(data.cast())) });
+    }
+
+    /// # Safety
+    ///
+    /// Called by C when nobody has the inode any more.
+    unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
+        // SAFETY: The inode is valid during the call; after it nobody looks at what it owns.
+        let data = unsafe {
+            bindings::clear_inode(inode);
+            (*inode).i_private
+        };
+        // The root has none, nor has one that could not be set up.
+        if !data.is_null() {
+            // SAFETY: The inode owned a reference to an object and one to the module. Whoever has
+            // brought us here holds the mount, for which the module's exit waits.
+            unsafe {
+                Self::put_data(data);
+                bindings::module_put(Self::owner());
+            }
+        }
+    }
+
+    /// # Safety
+    ///
+    /// Called by C as `->statfs()` of our super block.
+    unsafe extern "C" fn statfs(
+        dentry: *mut bindings::dentry,
+        stat: *mut bindings::kstatfs,
+    ) -> c_int {
+        // SAFETY: C calls with a valid dentry and a `stat` to fill in.
+        from_result(|| unsafe {
+            to_result(bindings::simple_statfs(dentry, stat))?;
+            T::statfs(SuperBlock::from_raw((*dentry).d_sb), StatFs::from_raw(stat)).map(|()| 0)
+        })
+    }
+
+    /// # Safety
+    ///
+    /// Called by C as `->d_dname()` of our dentries.
+    unsafe extern "C" fn d_dname(
+        _dentry: *mut bindings::dentry,
+        buffer: *mut c_char,
+        len: c_int,
+    ) -> *mut c_char {
+        // SAFETY: There is room for `len` bytes at `buffer`, and the name is no format.
+        unsafe { bindings::dynamic_dname(buffer, len, c"%s".as_char_ptr(), T::LINK.as_char_ptr()) }
+    }
+}
+
+/// A pseudo file system that is mounted; unmounted when it is dropped.
+///
+/// To be dropped late in a module's exit. Waits for all who still use a path in it.
+///
+/// # Invariants
+///
+/// The file system is mounted.
+pub struct Mount<T: PseudoFileSystem>(&'static PseudoFs<T>);
+
+impl<T: PseudoFileSystem> Mount<T> {
+    /// Returns the super block.
+    pub fn super_block(&self) -> &SuperBlock {
+        // SAFETY: By the type invariants it is mounted, and so has a super block.
+        unsafe { SuperBlock::from_raw((*self.0.mnt.load(Acquire)).mnt_sb) }
+    }
+}
+
+impl<T: PseudoFileSystem> Drop for Mount<T> {
+    fn drop(&mut self) {
+        let mnt = self.0.mnt.load(Acquire);
+        self.0.mnt.store(ptr::null_mut(), Relaxed);
+        // SAFETY: By the type invariants this is a mount that is ours to give up, and nobody makes
+        // any more paths in it.
+        unsafe { bindings::kern_unmount_wait(mnt) };
+    }
+}
+
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+#[macros::kunit_tests(rust_pseudo_fs)]
+mod tests {
+    use super::*;
+    use crate::{
+        fs::{
+            export::types::FILEID_KERNFS,
+            file_operations::{
+                events::EPOLLIN,
+                OpenFile, //
+            },
+            inode::{
+                flags::{
+                    S_IMMUTABLE,
+                    S_PRIVATE, //
+                },
+                Inode,
+                Stat, //
+            },
+            xattr::{
+                SimpleXattrs,
+                XattrList,
+                XattrValue, //
+            },
+            File, //
+        },
+        sync::poll::PollTable,
+        types::Opaque,
+        wait_queue::WaitQueueHead, //
+    };
+    use core::mem::MaybeUninit;
+
+    /// An object with a reference count, a stash, a wait queue and extended attributes.
+    struct Thing {
+        refs: Atomic<i32>,
+        number: u64,
+        stashed: Opaque<*mut bindings::dentry>,
+        xattrs: Opaque<bindings::list_head>,
+        queue: Opaque<bindings::wait_queue_head>,
+        opened: Atomic<i32>,
+        released: Atomic<i32>,
+    }
+
+    // SAFETY: What changes is atomic, or C's to synchronise.
+    unsafe impl Send for Thing {}
+    // SAFETY: As above.
+    unsafe impl Sync for Thing {}
+
+    // SAFETY: `refs` counts references, and the object is freed with the last.
+    unsafe impl AlwaysRefCounted for Thing {
+        fn inc_ref(&self) {
+            self.refs.add(1, Relaxed);
+        }
+
+        unsafe fn dec_ref(obj: NonNull<Self>) {
+            // SAFETY: The caller gives up a reference, so the object is valid.
+            if unsafe { obj.as_ref() }.refs.fetch_add(-1, Relaxed) == 1 {
+                // SAFETY: It was the last, of what `Thing::new()` made.
+                drop(unsafe { KBox::from_raw(obj.as_ptr()) });
+            }
+        }
+    }
+
+    impl Thing {
+        fn new(number: u64) -> ARef<Self> {
+            let thing = KBox::new(
+                Self {
+                    refs: Atomic::new(1),
+                    number,
+                    stashed: Opaque::new(ptr::null_mut()),
+                    xattrs: Opaque::zeroed(),
+                    queue: Opaque::zeroed(),
+                    opened: Atomic::new(0),
+                    released: Atomic::new(0),
+                },
+                GFP_KERNEL,
+            )
+            .unwrap();
+            let head = thing.xattrs.get();
+            // SAFETY: The fields are ours to set up, and stay where they are.
+            unsafe {
+                (*head).next = head;
+                (*head).prev = head;
+                bindings::__init_waitqueue_head(
+                    thing.queue.get(),
+                    c"thing".as_char_ptr(),
+                    KEY.get(),
+                );
+                ARef::from_raw(NonNull::new_unchecked(KBox::into_raw(thing)))
+            }
+        }
+
+        fn refs(&self) -> i32 {
+            self.refs.load(Relaxed)
+        }
+
+        fn xattrs(&self) -> SimpleXattrs<'_> {
+            // SAFETY: The list is initialised, all of its attributes are in this cache, and are
+            // changed with this lock held.
+            unsafe {
+                SimpleXattrs::from_raw(
+                    self.xattrs.get(),
+                    bindings::pidfs_xattr_cache(),
+                    &raw mut bindings::pidfd_provider_xattr_lock,
+                )
+            }
+        }
+    }
+
+    struct Key(Opaque<bindings::lock_class_key>);
+    // SAFETY: C locks what it does with a key.
+    unsafe impl Sync for Key {}
+    impl Key {
+        fn get(&self) -> *mut bindings::lock_class_key {
+            self.0.get()
+        }
+    }
+    static KEY: Key = Key(Opaque::zeroed());
+
+    struct ThingFs;
+
+    #[vtable]
+    impl FileOperations for ThingFs {
+        type Object = Thing;
+
+        fn open(thing: &Thing, _file: &File) -> Result {
+            if thing.number == UNOPENABLE {
+                return Err(EPERM);
+            }
+            thing.opened.add(1, Relaxed);
+            Ok(())
+        }
+
+        fn release(thing: &Thing, _file: &File) {
+            thing.released.add(1, Relaxed);
+        }
+
+        fn wait_queue<'a>(thing: &'a Thing) -> &'a WaitQueueHead
+        where
+            Self: 'a,
+        {
+            // SAFETY: The queue was initialised, and lives as long as the object.
+            unsafe { WaitQueueHead::from_raw(thing.queue.get()) }
+        }
+
+        fn poll(file: &OpenFile<'_, Self>, table: &PollTable<'_>) -> u32 {
+            file.poll_wait(table);
+            EPOLLIN
+        }
+
+        fn ioctl(file: &OpenFile<'_, Self>, cmd: u32, _arg: usize) -> Result<isize> {
+            match cmd {
+                1 => Ok(file.object().number as isize),
+                2 => Ok(file.inode().generation() as isize),
+                _ => Err(ENOTTY),
+            }
+        }
+    }
+
+    #[vtable]
+    impl InodeOperations for ThingFs {
+        type Object = Thing;
+
+        fn getattr(_thing: &Thing, inode: &Inode, stat: &mut Stat, mask: u32) -> Result {
+            stat.fill(inode, mask);
+            stat.clear_file_type();
+            stat.set_device(7);
+            Ok(())
+        }
+
+        fn setattr(_thing: &Thing) -> Result {
+            Err(EOPNOTSUPP)
+        }
+
+        fn listxattr(thing: &Thing, list: XattrList<'_>) -> Result<usize> {
+            thing.xattrs().list(list)
+        }
+    }
+
+    impl XattrHandler for ThingFs {
+        type Object = Thing;
+
+        const PREFIX: &'static CStr = c"trusted.";
+
+        fn get(thing: &Thing, name: &CStr, value: XattrValue<'_>) -> Result<usize> {
+            thing.xattrs().get(name, value)
+        }
+
+        fn set(thing: &Thing, name: &CStr, value: Option<&[u8]>, flags: u32) -> Result {
+            thing.xattrs().set(name, value, flags)
+        }
+    }
+
+    impl ExportOperations for ThingFs {
+        type Object = Thing;
+        type Id = u64;
+
+        const TYPE: u8 = FILEID_KERNFS;
+
+        fn encode(thing: &Thing) -> u64 {
+            thing.number
+        }
+
+        /// Finds a new thing for any number but [`UNKNOWN`].
+        fn decode(number: u64) -> Option<ARef<Thing>> {
+            (number != UNKNOWN).then(|| Thing::new(number))
+        }
+
+        fn permission(flags: u32) -> Result {
+            match flags {
+                0 => Ok(()),
+                _ => Err(EPERM),
+            }
+        }
+
+        fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
+            path.open(flags)
+        }
+    }
+
+    #[vtable]
+    impl PseudoFileSystem for ThingFs {
+        type Object = Thing;
+        type Files = Self;
+        type Inodes = Self;
+        type Xattrs = Self;
+        type Export = Self;
+
+        const MAGIC: usize = 0x7e57;
+        const LINK: &'static CStr = c"thing:[%s]";
+
+        fn stash<'a>(thing: &'a Thing) -> Result<&'a Stash>
+        where
+            Self: 'a,
+        {
+            if thing.number == UNSTASHED {
+                return Err(EINVAL);
+            }
+            // SAFETY: The field was null at first, is only used here, and lives as long as the
+            // object.
+            Ok(unsafe { Stash::from_raw(thing.stashed.get()) })
+        }
+
+        fn init_inode(thing: &Thing, inode: &mut NewInode) {
+            inode.set_number(thing.number, 3);
+            inode.change_flags(S_PRIVATE, S_IMMUTABLE);
+            inode.add_mode(0o700);
+        }
+
+        fn statfs(sb: &SuperBlock, stat: &mut StatFs) -> Result {
+            stat.set_fsid(sb.device() + 1);
+            Ok(())
+        }
+    }
+
+    const UNOPENABLE: u64 = 1001;
+    const UNSTASHED: u64 = 1002;
+    const UNKNOWN: u64 = 1003;
+
+    static FILES: FileOperationsTable<ThingFs> = FileOperationsTable::new();
+    static THINGS: PseudoFs<ThingFs> = PseudoFs::new(&FILES);
+    static TYPE: FileSystemType = FileSystemType(Opaque::new(bindings::file_system_type {
+        name: crate::str::as_char_ptr_in_const_context(c"things"),
+        ..pin_init::zeroed()
+    }));
+
+    fn mount() -> Mount<ThingFs> {
+        THINGS.mount(&TYPE).unwrap()
+    }
+
+    fn dentry(path: &Path) -> *mut bindings::dentry {
+        // SAFETY: The path is valid.
+        unsafe { (*path.as_ptr()).dentry }
+    }
+
+    fn flush() {
+        // SAFETY: No requirements; a kernel thread's last reference to a file is dropped by a work
+        // item.
+        unsafe { bindings::flush_delayed_fput() };
+    }
+
+    #[test]
+    fn is_mounted_once_at_a_time() {
+        let mount = mount();
+        assert_eq!(THINGS.mount(&TYPE).err(), Some(EBUSY));
+        assert_eq!(mount.super_block().magic(), 0x7e57);
+        drop(mount);
+        drop(super::tests::mount());
+    }
+
+    #[test]
+    fn has_no_paths_unless_mounted() {
+        let thing = Thing::new(1);
+        assert_eq!(THINGS.path(thing.clone()).err(), Some(ENODEV));
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn an_object_has_one_dentry_for_all() {
+        let _mount = mount();
+        let (one, two) = (Thing::new(1), Thing::new(2));
+        let path = THINGS.path(one.clone()).unwrap();
+        assert_eq!(dentry(&path), dentry(&THINGS.path(one.clone()).unwrap()));
+        assert_ne!(dentry(&path), dentry(&THINGS.path(two).unwrap()));
+    }
+
+    #[test]
+    fn the_inode_holds_the_object_until_the_last_path_is_gone() {
+        let _mount = mount();
+        let thing = Thing::new(1);
+        let path = THINGS.path(thing.clone()).unwrap();
+        let other = THINGS.path(thing.clone()).unwrap();
+        assert_eq!(thing.refs(), 2);
+        drop(path);
+        assert_eq!(thing.refs(), 2);
+        drop(other);
+        assert_eq!(thing.refs(), 1);
+        // SAFETY: Nobody else uses the field.
+        assert!(unsafe { *thing.stashed.get() }.is_null());
+        assert!(THINGS.path(thing.clone()).is_ok());
+    }
+
+    #[test]
+    fn an_object_without_a_stash_is_refused() {
+        let _mount = mount();
+        let thing = Thing::new(UNSTASHED);
+        assert_eq!(THINGS.path(thing.clone()).err(), Some(EINVAL));
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn a_file_is_opened_and_released_once() {
+        let _mount = mount();
+        let thing = Thing::new(1);
+        let path = THINGS.path(thing.clone()).unwrap();
+        let file = path.open_with(bindings::O_RDWR, bindings::O_EXCL).unwrap();
+        drop(path);
+        assert!(file.flags() & bindings::O_EXCL != 0);
+        assert_eq!(thing.opened.load(Relaxed), 1);
+        assert_eq!(thing.released.load(Relaxed), 0);
+        drop(file);
+        flush();
+        assert_eq!(thing.released.load(Relaxed), 1);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn a_file_that_does_not_open_is_not_released() {
+        let _mount = mount();
+        let thing = Thing::new(UNOPENABLE);
+        let path = THINGS.path(thing.clone()).unwrap();
+        assert_eq!(path.open(bindings::O_RDWR).err(), Some(EPERM));
+        flush();
+        assert_eq!(thing.released.load(Relaxed), 0);
+    }
+
+    #[test]
+    fn file_operations_find_the_object() {
+        let _mount = mount();
+        let thing = Thing::new(42);
+        let file = THINGS
+            .path(thing.clone())
+            .unwrap()
+            .open(bindings::O_RDWR)
+            .unwrap();
+        // SAFETY: The table is static and never written to.
+        let table = unsafe { &*FILES.as_ptr() };
+        // SAFETY: The file has this table; a null poll table is allowed.
+        let poll = unsafe { table.poll.unwrap()(file.as_ptr(), ptr::null_mut()) };
+        // SAFETY: The file has this table.
+        let ioctl = |cmd| unsafe { table.unlocked_ioctl.unwrap()(file.as_ptr(), cmd, 0) };
+        assert_eq!(poll, EPOLLIN);
+        assert_eq!(ioctl(1), 42);
+        assert_eq!(ioctl(2), 3);
+        assert_eq!(ioctl(3), ENOTTY.to_errno() as c_long);
+        assert!(table.show_fdinfo.is_none());
+        drop(file);
+        flush();
+    }
+
+    #[test]
+    fn inodes_say_what_they_are() {
+        let _mount = mount();
+        let path = THINGS.path(Thing::new(42)).unwrap();
+        let mut stat = MaybeUninit::<bindings::kstat>::zeroed();
+        // SAFETY: The path is valid, and `stat` ours to write.
+        let ret = unsafe { bindings::vfs_getattr(path.as_ptr(), stat.as_mut_ptr(), 0x7ff, 0) };
+        assert_eq!(ret, 0);
+        // SAFETY: Zeroes are a `kstat`.
+        let stat = unsafe { stat.assume_init() };
+        assert_eq!((stat.ino, stat.dev), (42, 7));
+        assert_eq!(stat.mode, 0o700);
+    }
+
+    #[test]
+    fn attributes_that_must_not_change_do_not() {
+        let _mount = mount();
+        let path = THINGS.path(Thing::new(1)).unwrap();
+        let setattr = InodeOperationsTable::<ThingFs>::TABLE.setattr.unwrap();
+        // SAFETY: The dentry is of an inode with this table.
+        let ret = unsafe { setattr(ptr::null_mut(), dentry(&path), ptr::null_mut()) };
+        assert_eq!(ret, EOPNOTSUPP.to_errno());
+    }
+
+    fn set(path: &Path, value: Option<&[u8]>, flags: u32) -> c_int {
+        let (ptr, len) = value.map_or((ptr::null(), 0), |v| (v.as_ptr(), v.len()));
+        // SAFETY: The dentry is valid; the VFS takes the inode's lock.
+        unsafe {
+            if value.is_none() {
+                return bindings::vfs_removexattr(
+                    &raw mut bindings::nop_mnt_idmap,
+                    dentry(path),
+                    c"trusted.a".as_char_ptr(),
+                );
+            }
+            bindings::vfs_setxattr(
+                &raw mut bindings::nop_mnt_idmap,
+                dentry(path),
+                c"trusted.a".as_char_ptr(),
+                ptr.cast(),
+                len,
+                flags as c_int,
+            )
+        }
+    }
+
+    fn get(path: &Path, buffer: &mut [u8]) -> isize {
+        // SAFETY: The dentry is valid, and there is room for what we say.
+        unsafe {
+            bindings::vfs_getxattr(
+                &raw mut bindings::nop_mnt_idmap,
+                dentry(path),
+                c"trusted.a".as_char_ptr(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+            )
+        }
+    }
+
+    #[test]
+    fn xattrs_are_set_read_listed_and_removed() {
+        use crate::fs::xattr::flags::*;
+
+        let _mount = mount();
+        let path = THINGS.path(Thing::new(1)).unwrap();
+        let mut buffer = [0; 16];
+
+        assert_eq!(get(&path, &mut buffer), ENODATA.to_errno() as isize);
+        assert_eq!(set(&path, Some(b"x"), XATTR_REPLACE), ENODATA.to_errno());
+        assert_eq!(set(&path, Some(b"one"), XATTR_CREATE), 0);
+        assert_eq!(set(&path, Some(b"two"), XATTR_CREATE), EEXIST.to_errno());
+        assert_eq!(get(&path, &mut buffer[..1]), ERANGE.to_errno() as isize);
+        assert_eq!(get(&path, &mut buffer), 3);
+        assert_eq!(&buffer[..3], b"one");
+        assert_eq!(set(&path, Some(b""), 0), 0);
+        assert_eq!(get(&path, &mut buffer), 0);
+
+        // SAFETY: The dentry is valid, and there is room for what we say.
+        let listed = unsafe {
+            bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), buffer.len())
+        };
+        assert_eq!(&buffer[..listed as usize], b"trusted.a\0");
+        // SAFETY: As above.
+        let short =
+            unsafe { bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), 3) };
+        assert_eq!(short, ERANGE.to_errno() as isize);
+
+        assert_eq!(set(&path, None, 0), 0);
+        assert_eq!(get(&path, &mut buffer), ENODATA.to_errno() as isize);
+    }
+
+    #[test]
+    fn handles_name_objects() {
+        let _mount = mount();
+        let path = THINGS.path(Thing::new(42)).unwrap();
+        let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
+        let (encode, decode) = (table.encode_fh.unwrap(), table.fh_to_dentry.unwrap());
+        // SAFETY: The dentry is valid.
+        let (inode, sb) = unsafe { ((*dentry(&path)).d_inode, (*dentry(&path)).d_sb) };
+        let mut words = [0u32; 2];
+        let mut handle = |len: c_int| {
+            let mut len = len;
+            // SAFETY: The inode is of this file system, and there is room for two words.
+            let kind = unsafe { encode(inode, words.as_mut_ptr(), &mut len, ptr::null_mut()) };
+            (kind, len, words)
+        };
+
+        assert_eq!(handle(1).0, 0xff);
+        assert_eq!(handle(1).1, 2);
+        let (kind, len, mut words) = handle(2);
+        assert_eq!((kind, len), (FILEID_KERNFS.into(), 2));
+
+        let mut find = |number: u64, len, kind| {
+            words = [number as u32, (number >> 32) as u32];
+            // SAFETY: The super block is of this file system, and there are two words.
+            unsafe { decode(sb, words.as_mut_ptr().cast(), len, kind) }
+        };
+        assert!(find(42, 1, kind).is_null());
+        assert!(find(42, 2, kind + 1).is_null());
+        assert!(find(UNKNOWN, 2, kind).is_null());
+        assert_eq!(find(UNSTASHED, 2, kind), EINVAL.to_ptr());
+        let found = find(43, 2, kind);
+        // SAFETY: A dentry was found, with a reference that is ours.
+        assert_eq!(unsafe { (*(*found).d_inode).i_ino }, 43);
+        // SAFETY: As above.
+        unsafe { bindings::dput(found) };
+    }
+
+    #[test]
+    fn handles_are_opened_by_who_may() {
+        let _mount = mount();
+        let thing = Thing::new(1);
+        let path = THINGS.path(thing.clone()).unwrap();
+        let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
+        // SAFETY: The function does not look at the context.
+        let permission = |flags| unsafe { table.permission.unwrap()(ptr::null_mut(), flags) };
+        assert_eq!(permission(0), 0);
+        assert_eq!(permission(1), EPERM.to_errno());
+        // SAFETY: The path is valid.
+        let file = unsafe { table.open.unwrap()(path.as_ptr(), 0) };
+        assert_eq!(thing.opened.load(Relaxed), 1);
+        // SAFETY: It was opened, and the reference is ours.
+        unsafe { bindings::fput(file) };
+        flush();
+        assert_eq!(thing.released.load(Relaxed), 1);
+    }
+
+    #[test]
+    fn the_root_is_a_directory_with_nothing_in_it() {
+        let mount = mount();
+        // SAFETY: It is mounted.
+        let root = unsafe { THINGS.root_unchecked() };
+        let mut stat = MaybeUninit::<bindings::kstatfs>::zeroed();
+        // SAFETY: The path is valid, and `stat` ours to write.
+        let ret = unsafe { bindings::vfs_statfs(root.as_ptr(), stat.as_mut_ptr()) };
+        assert_eq!(ret, 0);
+        // SAFETY: Zeroes are a `kstatfs`.
+        let stat = unsafe { stat.assume_init() };
+        assert_eq!(stat.f_type, 0x7e57);
+        // SAFETY: Any device will do.
+        let fsid = unsafe { bindings::dev_to_fsid(mount.super_block().device() + 1) };
+        assert_eq!(stat.f_fsid.val, fsid.val);
+    }
+
+    #[test]
+    fn paths_say_what_they_stand_for() {
+        let _mount = mount();
+        let path = THINGS.path(Thing::new(1)).unwrap();
+        let mut buffer = [0u8; 32];
+        // SAFETY: The path is valid, and there is room for what we say.
+        let name = unsafe { bindings::d_path(path.as_ptr(), buffer.as_mut_ptr().cast(), 32) };
+        // SAFETY: The name is nul-terminated, and in the buffer.
+        assert_eq!(unsafe { CStr::from_char_ptr(name) }, c"thing:[%s]");
+    }
+}

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Namespaces of a task.
+//!
+//! C headers: [`include/linux/ns_common.h`](srctree/include/linux/ns_common.h) and
+//! [`include/linux/nsproxy.h`](srctree/include/linux/nsproxy.h)
+
+use crate::{
+    bindings,
+    error::to_result,
+    prelude::*,
+    task::Task,
+    types::NotThreadSafe, //
+};
+use core::{
+    mem::ManuallyDrop,
+    ptr::NonNull, //
+};
+
+/// Which of a task's namespaces.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// Of control groups.
+    Cgroup = bindings::task_ns_TASK_NS_CGROUP,
+    /// Of System V IPC and POSIX message queues.
+    Ipc = bindings::task_ns_TASK_NS_IPC,
+    /// Of mounts.
+    Mnt = bindings::task_ns_TASK_NS_MNT,
+    /// Of the network.
+    Net = bindings::task_ns_TASK_NS_NET,
+    /// Of pids, in which the task is.
+    Pid = bindings::task_ns_TASK_NS_PID,
+    /// Of pids, in which its children will be.
+    PidForChildren = bindings::task_ns_TASK_NS_PID_FOR_CHILDREN,
+    /// Of time, in which the task is.
+    Time = bindings::task_ns_TASK_NS_TIME,
+    /// Of time, in which its children will be.
+    TimeForChildren = bindings::task_ns_TASK_NS_TIME_FOR_CHILDREN,
+    /// Of users.
+    User = bindings::task_ns_TASK_NS_USER,
+    /// Of host name and domain name.
+    Uts = bindings::task_ns_TASK_NS_UTS,
+}
+
+/// A reference to a namespace of any kind.
+///
+/// # Invariants
+///
+/// The pointer is valid, and holds a reference.
+pub struct Namespace(NonNull<bindings::ns_common>);
+
+impl Namespace {
+    /// Opens the namespace, as `open(2)` on a file in `/proc/<pid>/ns` does, and returns the
+    /// descriptor in the table of the current task. It is close-on-exec.
+    ///
+    /// Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`EMFILE`] if the descriptor table of the current task is full.
+    /// - [`ENFILE`] or [`ENOMEM`] if there is no room for another file.
+    #[doc(alias = "open_namespace")]
+    pub fn open(self) -> Result<u32> {
+        // SAFETY: By the type invariants we have a reference, which C takes over.
+        let fd = unsafe { bindings::open_namespace(ManuallyDrop::new(self).0.as_ptr()) };
+        to_result(fd)?;
+        Ok(fd as u32)
+    }
+}
+
+impl Drop for Namespace {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants, the reference is ours to drop.
+        unsafe { bindings::ns_common_put(self.0.as_ptr()) };
+    }
+}
+
+/// A lock that keeps a task from changing its credentials by `execve(2)`.
+///
+/// # Invariants
+///
+/// `task->signal->exec_update_lock` is held for reading, by this thread.
+#[must_use = "the lock is released when the guard is dropped"]
+pub struct ExecUpdateGuard<'a> {
+    task: &'a Task,
+    _not_send: NotThreadSafe,
+}
+
+impl Task {
+    /// Keeps the task from changing its credentials, until the result is dropped.
+    ///
+    /// What is decided by them while it is held is done to the task for which it was decided.
+    /// Process context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// [`EINTR`] if the current task is killed while it waits.
+    pub fn lock_exec_update_killable(&self) -> Result<ExecUpdateGuard<'_>> {
+        // SAFETY: By the type invariants, `self` is valid; its `signal` stays as long as it.
+        to_result(unsafe { bindings::task_lock_exec_update_killable(self.as_ptr()) })?;
+        // INVARIANT: The lock has just been taken.
+        Ok(ExecUpdateGuard {
+            task: self,
+            _not_send: NotThreadSafe,
+        })
+    }
+}
+
+impl ExecUpdateGuard<'_> {
+    /// Tells whether the current task may look into the task, by its file system credentials, as
+    /// `ptrace(2)` decides it.
+    #[doc(alias = "ptrace_may_access")]
+    #[doc(alias = "PTRACE_MODE_READ_FSCREDS")]
+    pub fn may_read_by_fscreds(&self) -> bool {
+        // SAFETY: The task is valid.
+        unsafe {
+            bindings::ptrace_may_access(self.task.as_ptr(), bindings::PTRACE_MODE_READ_FSCREDS)
+        }
+    }
+
+    /// Returns one of the task's namespaces.
+    ///
+    /// Returns [`None`] if the kernel has none of this kind, or it is going.
+    ///
+    /// # Errors
+    ///
+    /// [`ESRCH`] if the task has given up its namespaces, exiting.
+    pub fn namespace(&self, kind: Kind) -> Result<Option<Namespace>> {
+        let mut ns = core::ptr::null_mut();
+        // SAFETY: The task is valid, and `ns` ours to write.
+        to_result(unsafe {
+            bindings::task_get_namespace(self.task.as_ptr(), kind as u32, &mut ns)
+        })?;
+        // INVARIANT: What is not null is a namespace with a reference that is ours.
+        Ok(NonNull::new(ns).map(Namespace))
+    }
+}
+
+impl Drop for ExecUpdateGuard<'_> {
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants, this thread holds the lock.
+        unsafe { bindings::task_unlock_exec_update(self.task.as_ptr()) };
+    }
+}
+
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+#[macros::kunit_tests(rust_namespace)]
+mod tests {
+    use super::*;
+
+    const ALL: [Kind; 10] = [
+        Kind::Cgroup,
+        Kind::Ipc,
+        Kind::Mnt,
+        Kind::Net,
+        Kind::Pid,
+        Kind::PidForChildren,
+        Kind::Time,
+        Kind::TimeForChildren,
+        Kind::User,
+        Kind::Uts,
+    ];
+
+    #[test]
+    fn a_task_may_look_into_itself() {
+        let task = current!();
+        assert!(task
+            .lock_exec_update_killable()
+            .unwrap()
+            .may_read_by_fscreds());
+    }
+
+    #[test]
+    fn a_reference_is_taken_and_dropped() {
+        let task = current!();
+        let guard = task.lock_exec_update_killable().unwrap();
+        for kind in ALL {
+            let ns = guard.namespace(kind).unwrap();
+            assert!(ns.is_some() || !matches!(kind, Kind::Mnt));
+        }
+    }
+
+    #[test]
+    fn a_namespace_that_is_opened_has_a_descriptor() {
+        let task = current!();
+        for kind in ALL {
+            let guard = task.lock_exec_update_killable().unwrap();
+            let Some(ns) = guard.namespace(kind).unwrap() else {
+                continue;
+            };
+            drop(guard);
+            let fd = ns.open().unwrap();
+            // SAFETY: The descriptor was installed just now.
+            assert_eq!(unsafe { bindings::close_fd(fd) }, 0);
+        }
+    }
+}
