@@ -1,10 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Handing the pidfds of a running system from C to Rust and back.
- *
- * The harness waits for each test with a pidfd. Were that one Rust's, the
- * module could not be unloaded; so the tests begin, and end, without the
- * module, and main() loads it again behind the last.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -25,30 +21,14 @@ FIXTURE(module)
 
 FIXTURE_SETUP(module)
 {
-	signal(SIGPIPE, SIG_IGN);
-	ASSERT_TRUE(harness_waits()) {
-		TH_LOG("the harness never opened its own pidfd");
-	}
-	ASSERT_FALSE(rust_serves()) {
-		TH_LOG("rust_pidfd is still loaded: an earlier test left pidfds open");
-	}
+	begin_without_module(_metadata);
 }
 
 /* In the process that outlives the test, so that all its pidfds are gone. */
 FIXTURE_TEARDOWN_PARENT(module)
 {
-	if (rust_serves()) {
-		EXPECT_EQ(0, unload_busy_module()) {
-			TH_LOG("cannot unload rust_pidfd: %s", strerror(errno));
-		}
-	}
+	unload_left_behind(_metadata);
 }
-
-#define LOAD() do {							\
-	ASSERT_EQ(0, load_module()) {					\
-		TH_LOG("cannot load rust_pidfd: %s", strerror(errno));	\
-	}								\
-} while (0)
 
 #define EXPECT_UNLOAD_REFUSED() do {					\
 	EXPECT_EQ(-1, unload_module());					\
@@ -441,45 +421,4 @@ TEST_F_TIMEOUT(module, comes_and_goes_while_others_are_busy, 500)
 	munmap(work, sizeof(*work));
 }
 
-static pid_t harness;
-
-static void end_harness(int sig)
-{
-	kill(harness, SIGKILL);
-}
-
-int main(int argc, char **argv)
-{
-	int status;
-
-	/* Asking for the list or for help takes no module. */
-	if (argc > 1 && (!strcmp(argv[1], "-l") || !strcmp(argv[1], "-h")))
-		return test_harness_run(argc, argv);
-
-	ksft_print_header();
-	need_module();
-	if (unload_busy_module())
-		ksft_exit_fail_msg("cannot unload rust_pidfd (%s): %ld pidfds are open elsewhere\n",
-				   strerror(errno), rust_open());
-
-	setenv("KSFT_TAP_LEVEL", "1", 1);
-	fflush(stdout);
-	harness = fork();
-	if (harness == 0) {
-		harness_pid = getpid();
-		exit(test_harness_run(argc, argv));
-	}
-
-	/* Whatever happens, the module is loaded again. */
-	signal(SIGTERM, end_harness);
-	signal(SIGINT, end_harness);
-	while (waitpid(harness, &status, 0) < 0 && errno == EINTR)
-		;
-
-	if (!rust_serves() && load_module()) {
-		printf("Bail out! cannot load rust_pidfd again: %s\n",
-		       strerror(errno));
-		return KSFT_FAIL;
-	}
-	return WIFEXITED(status) ? WEXITSTATUS(status) : KSFT_FAIL;
-}
+MODULE_TEST_MAIN

@@ -128,4 +128,85 @@ static inline const char *burst(void)
 	return wrong;
 }
 
+/*
+ * A suite that loads and unloads the module. The harness waits for each test with
+ * a pidfd. Were that one Rust's, the module could not be unloaded; so the tests
+ * begin, and end, without the module, and it is loaded again behind the last.
+ */
+#define LOAD() do {							\
+	ASSERT_EQ(0, load_module()) {					\
+		TH_LOG("cannot load rust_pidfd: %s", strerror(errno));	\
+	}								\
+} while (0)
+
+static inline void begin_without_module(struct __test_metadata *_metadata)
+{
+	signal(SIGPIPE, SIG_IGN);
+	ASSERT_TRUE(harness_waits()) {
+		TH_LOG("the harness never opened its own pidfd");
+	}
+	ASSERT_FALSE(rust_serves()) {
+		TH_LOG("rust_pidfd is still loaded: an earlier test left pidfds open");
+	}
+}
+
+/* To be called where all pidfds of the test are gone. */
+static inline void unload_left_behind(struct __test_metadata *_metadata)
+{
+	if (rust_serves()) {
+		EXPECT_EQ(0, unload_busy_module()) {
+			TH_LOG("cannot unload rust_pidfd: %s", strerror(errno));
+		}
+	}
+}
+
+static pid_t module_harness;
+
+static inline void end_harness(int sig)
+{
+	kill(module_harness, SIGKILL);
+}
+
+static inline int module_test_main(int argc, char **argv)
+{
+	int status;
+
+	/* Asking for the list or for help takes no module. */
+	if (argc > 1 && (!strcmp(argv[1], "-l") || !strcmp(argv[1], "-h")))
+		return test_harness_run(argc, argv);
+
+	ksft_print_header();
+	need_module();
+	if (unload_busy_module())
+		ksft_exit_fail_msg("cannot unload rust_pidfd (%s): %ld pidfds are open elsewhere\n",
+				   strerror(errno), rust_open());
+
+	setenv("KSFT_TAP_LEVEL", "1", 1);
+	fflush(stdout);
+	module_harness = fork();
+	if (module_harness == 0) {
+		harness_pid = getpid();
+		exit(test_harness_run(argc, argv));
+	}
+
+	/* Whatever happens, the module is loaded again. */
+	signal(SIGTERM, end_harness);
+	signal(SIGINT, end_harness);
+	while (waitpid(module_harness, &status, 0) < 0 && errno == EINTR)
+		;
+
+	if (!rust_serves() && load_module()) {
+		printf("Bail out! cannot load rust_pidfd again: %s\n",
+		       strerror(errno));
+		return KSFT_FAIL;
+	}
+	return WIFEXITED(status) ? WEXITSTATUS(status) : KSFT_FAIL;
+}
+
+#define MODULE_TEST_MAIN						\
+	int main(int argc, char **argv)					\
+	{								\
+		return module_test_main(argc, argv);			\
+	}
+
 #endif /* PIDFD_MODULE_H */

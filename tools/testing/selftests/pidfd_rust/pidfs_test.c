@@ -1,0 +1,2695 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The file system behind pidfds: numbers, handles, extended attributes, what
+ * is told of the end, namespaces.
+ */
+#include <linux/fs.h>
+#include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/sysmacros.h>
+
+#include "pidfs.h"
+
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200
+#endif
+
+#define STACK 65536
+#define ROUNDS 500
+#define INFO_SIZE 88
+
+/* A suite whose tests look at one process that they have a pidfd of. */
+#define PEER_FIXTURE(name, clone_flags)					\
+	FIXTURE(name)							\
+	{								\
+		struct numbers before;					\
+		struct peer peer;					\
+	};								\
+	FIXTURE_SETUP(name)						\
+	{								\
+		rust_setup(_metadata, &self->before);			\
+		ASSERT_EQ(0, start_peer(&self->peer, clone_flags));	\
+	}								\
+	FIXTURE_TEARDOWN(name)						\
+	{								\
+		end_peer(&self->peer);					\
+		rust_teardown(_metadata, &self->before);		\
+	}
+
+/* Every way to a pidfd of a process. */
+
+static int by_birth(struct peer *peer)
+{
+	int fd = peer->pidfd;
+
+	peer->pidfd = -1;
+	return fd;
+}
+
+static int by_open(struct peer *peer)
+{
+	return sys_pidfd_open(peer->pid, 0);
+}
+
+static int by_thread_open(struct peer *peer)
+{
+	return sys_pidfd_open(peer->pid, PIDFD_THREAD);
+}
+
+static int by_socket(struct peer *peer)
+{
+	return peer_pidfd(peer->sock);
+}
+
+static int by_message(struct peer *peer)
+{
+	return sent_pidfd(peer);
+}
+
+static int by_handle(struct peer *peer)
+{
+	struct handle h;
+
+	return handle_of(peer->pidfd, &h) ? -1 : open_handle(&h, O_CLOEXEC);
+}
+
+static int by_handle_at_pidfd(struct peer *peer)
+{
+	struct handle h;
+
+	if (handle_of(peer->pidfd, &h))
+		return -1;
+	return open_by_handle_at(peer->pidfd, &h.fh, O_CLOEXEC);
+}
+
+static int by_reopening(struct peer *peer)
+{
+	return reopen(peer->pidfd, O_RDWR);
+}
+
+/* The peer's own, in the pid namespace it is in. */
+static long opens_itself(long flags)
+{
+	return sys_pidfd_open(getpid(), flags);
+}
+
+static int by_itself(struct peer *peer)
+{
+	return sys_pidfd_getfd(peer->pidfd, peer_does(peer, opens_itself, 0), 0);
+}
+
+static int by_rights(struct peer *peer)
+{
+	int sockets[2], fd = -1;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
+		return -1;
+
+	/* A process that has the other socket, and sends a pidfd of the peer. */
+	if (fork() == 0) {
+		fd = sys_pidfd_open(peer->pid, 0);
+		_exit(send_fd(sockets[1], fd) ? 1 : 0);
+	}
+	close(sockets[1]);
+	fd = receive_fd(sockets[0], SCM_RIGHTS);
+	wait(NULL);
+	close(sockets[0]);
+	return fd;
+}
+
+/* Opens what the tester has open. */
+static long opens_in_parent(long fd)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/%d/fd/%ld", getppid(), fd);
+	return close(open(path, O_RDONLY | O_CLOEXEC));
+}
+
+static int by_fanotify(struct peer *peer)
+{
+	char file[] = "/tmp/pidfd_rust.XXXXXX";
+	char buf[4096] __attribute__((aligned(8)));
+	struct fanotify_event_metadata *event = (void *)buf;
+	struct fanotify_event_info_header *info;
+	int group, watched, fd = -1;
+
+	group = syscall(__NR_fanotify_init, FAN_CLASS_NOTIF | FAN_CLOEXEC |
+			FAN_REPORT_PIDFD, O_RDONLY | O_CLOEXEC);
+	watched = mkostemp(file, O_CLOEXEC);
+	if (group < 0 || watched < 0 ||
+	    fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, file) ||
+	    peer_does(peer, opens_in_parent, watched) ||
+	    read(group, buf, sizeof(buf)) < (ssize_t)sizeof(*event))
+		goto out;
+
+	close(event->fd);
+	info = (void *)(buf + event->metadata_len);
+	if (event->event_len > event->metadata_len &&
+	    info->info_type == FAN_EVENT_INFO_TYPE_PIDFD)
+		memcpy(&fd, info + 1, sizeof(fd));
+out:
+	unlink(file);
+	close(watched);
+	close(group);
+	return fd;
+}
+
+FIXTURE(made_by)
+{
+	struct numbers before;
+	struct peer peer;
+	int fd;
+};
+
+FIXTURE_VARIANT(made_by)
+{
+	int (*make)(struct peer *peer);
+	__u64 flags;
+	bool old;
+};
+
+FIXTURE_VARIANT_ADD(made_by, clone)
+{
+	.make = by_birth,
+	.old = true,
+};
+
+FIXTURE_VARIANT_ADD(made_by, clone3)
+{
+	.make = by_birth,
+};
+
+FIXTURE_VARIANT_ADD(made_by, clone3_autoreap)
+{
+	.make = by_birth,
+	.flags = CLONE_AUTOREAP,
+};
+
+FIXTURE_VARIANT_ADD(made_by, clone3_autokill)
+{
+	.make = by_birth,
+	.flags = CLONE_AUTOREAP | CLONE_PIDFD_AUTOKILL,
+};
+
+FIXTURE_VARIANT_ADD(made_by, pidfd_open)
+{
+	.make = by_open,
+};
+
+FIXTURE_VARIANT_ADD(made_by, pidfd_open_of_main_thread)
+{
+	.make = by_thread_open,
+};
+
+FIXTURE_VARIANT_ADD(made_by, peer_of_a_socket)
+{
+	.make = by_socket,
+};
+
+FIXTURE_VARIANT_ADD(made_by, sender_of_a_message)
+{
+	.make = by_message,
+};
+
+FIXTURE_VARIANT_ADD(made_by, fanotify)
+{
+	.make = by_fanotify,
+};
+
+FIXTURE_VARIANT_ADD(made_by, handle)
+{
+	.make = by_handle,
+};
+
+FIXTURE_VARIANT_ADD(made_by, handle_at_a_pidfd)
+{
+	.make = by_handle_at_pidfd,
+};
+
+FIXTURE_VARIANT_ADD(made_by, reopening)
+{
+	.make = by_reopening,
+};
+
+FIXTURE_VARIANT_ADD(made_by, rights)
+{
+	.make = by_rights,
+};
+
+FIXTURE_VARIANT_ADD(made_by, itself)
+{
+	.make = by_itself,
+};
+
+FIXTURE_VARIANT_ADD(made_by, itself_in_a_pid_namespace)
+{
+	.make = by_itself,
+	.flags = CLONE_NEWPID,
+};
+
+FIXTURE_VARIANT_ADD(made_by, itself_in_a_user_namespace)
+{
+	.make = by_itself,
+	.flags = CLONE_NEWUSER,
+};
+
+FIXTURE_SETUP(made_by)
+{
+	bool born = variant->make == by_birth;
+
+	rust_setup(_metadata, &self->before);
+	ASSERT_EQ(0, start_peer_as(&self->peer, CLONE_PIDFD | variant->flags,
+				   variant->old, 0));
+	self->fd = -1;
+	EXPECT_RUST_MAKES(born ? 0 : 1, self->fd = variant->make(&self->peer));
+	ASSERT_GE(self->fd, 0);
+}
+
+FIXTURE_TEARDOWN(made_by)
+{
+	end_peer(&self->peer);
+	close(self->fd);
+	rust_teardown(_metadata, &self->before);
+}
+
+/* As systemd decides whether two pidfds are of one process. */
+TEST_F(made_by, has_the_one_number_as_inode_and_in_the_handle)
+{
+	int other = sys_pidfd_open(self->peer.pid, 0);
+	struct statfs fs;
+
+	ASSERT_EQ(0, fstatfs(self->fd, &fs));
+	EXPECT_EQ(PID_FS_MAGIC, fs.f_type);
+	EXPECT_NE(0, ino_of(self->fd));
+	EXPECT_EQ(ino_of(other), ino_of(self->fd));
+	EXPECT_EQ(ino_of(other), id_of(self->fd));
+	EXPECT_EQ(ino_of(other), id_of(other));
+	close(other);
+}
+
+TEST_F(made_by, is_on_the_one_device)
+{
+	int own = sys_pidfd_open(getpid(), 0);
+
+	EXPECT_NE(0, dev_of(own));
+	EXPECT_EQ(dev_of(own), dev_of(self->fd));
+	EXPECT_EQ(0, major(dev_of(own)));
+	close(own);
+}
+
+TEST_F(made_by, has_a_mode_without_file_type)
+{
+	struct stat st;
+
+	ASSERT_EQ(0, fstat(self->fd, &st));
+	EXPECT_EQ(0700, st.st_mode);
+	EXPECT_EQ(0, st.st_uid);
+	EXPECT_EQ(0, st.st_gid);
+	EXPECT_EQ(0, st.st_size);
+	EXPECT_EQ(1, st.st_nlink);
+}
+
+TEST_F(made_by, is_named_after_what_it_was)
+{
+	EXPECT_TRUE(is_pidfd(self->fd));
+}
+
+TEST_F(made_by, refers_to_the_process)
+{
+	struct pidfd_info info;
+
+	EXPECT_EQ(self->peer.pid, pidfd_number(self->fd));
+	EXPECT_EQ(0, get_info(self->fd, 0, &info));
+	EXPECT_EQ(self->peer.pid, info.pid);
+	EXPECT_EQ(0, ready(self->fd));
+	EXPECT_EQ(0, sys_pidfd_send_signal(self->fd, 0, NULL, 0));
+}
+
+TEST_F(made_by, refuses_to_change_mode_owner_and_times)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", self->fd);
+	EXPECT_EQ(EOPNOTSUPP, ERROR_OF(fchmod(self->fd, 0777)));
+	EXPECT_EQ(EOPNOTSUPP, ERROR_OF(chmod(path, 0777)));
+	EXPECT_EQ(EOPNOTSUPP, ERROR_OF(fchown(self->fd, 1, 1)));
+	EXPECT_EQ(EOPNOTSUPP, ERROR_OF(chown(path, 1, 1)));
+	EXPECT_EQ(EOPNOTSUPP, ERROR_OF(futimens(self->fd, NULL)));
+}
+
+/* Of all pidfds of a process that has ended, for those who hold them. */
+TEST_F(made_by, tells_the_end)
+{
+	reap_peer(&self->peer, 7);
+	EXPECT_EQ(EXITED(7), exit_told(self->fd));
+	EXPECT_EQ(POLLIN | POLLHUP, ready(self->fd));
+	EXPECT_NE(0, ino_of(self->fd));
+}
+
+/* Numbers. */
+
+PEER_FIXTURE(number, CLONE_PIDFD)
+
+static long finds_its_number(long unused)
+{
+	int fd = sys_pidfd_open(getpid(), 0);
+	long ino = ino_of(fd);
+
+	close(fd);
+	return ino;
+}
+
+TEST_F(number, is_the_same_for_the_process_itself)
+{
+	EXPECT_EQ(ino_of(self->peer.pidfd),
+		  peer_does(&self->peer, finds_its_number, 0));
+}
+
+TEST_F(number, is_the_same_when_the_process_executes_another_program)
+{
+	int out[2], pidfd = -1;
+	__u64 ino;
+	pid_t pid;
+	char byte;
+
+	ASSERT_EQ(0, pipe2(out, O_CLOEXEC));
+	pid = create_child(&pidfd, 0);
+	if (pid == 0) {
+		dup2(out[1], STDOUT_FILENO);
+		execl("/bin/sh", "sh", "-c", "echo; kill -STOP $$", NULL);
+		_exit(1);
+	}
+	ino = ino_of(pidfd);
+	close(out[1]);
+	EXPECT_EQ(1, read_nointr(out[0], &byte, 1));
+	EXPECT_EQ(ino, ino_of(pidfd));
+	EXPECT_EQ(0, sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0));
+	EXPECT_EQ(pid, waitpid(pid, NULL, 0));
+	EXPECT_EQ(ino, ino_of(pidfd));
+	close(pidfd);
+	close(out[0]);
+}
+
+#define MANY 100
+
+TEST_F(number, is_never_that_of_another_process)
+{
+	__u64 seen[MANY];
+	int fds[MANY];
+
+	/* Odd ones are gone, with their pidfds, when the next one starts. */
+	for (int i = 0; i < MANY; i++) {
+		pid_t pid = create_child(&fds[i], 0);
+
+		if (pid == 0)
+			_exit(0);
+		ASSERT_GT(pid, 0);
+		ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+		seen[i] = ino_of(fds[i]);
+		EXPECT_NE(0, seen[i]);
+		for (int j = 0; j < i; j++)
+			EXPECT_NE(seen[j], seen[i]);
+		if (i & 1)
+			close(fds[i]);
+	}
+	for (int i = 0; i < MANY; i += 2)
+		close(fds[i]);
+}
+
+TEST_F(number, is_another_for_the_next_process_with_the_pid)
+{
+	pid_t pid = self->peer.pid;
+	struct peer next;
+	__u64 ino = ino_of(self->peer.pidfd);
+
+	reap_peer(&self->peer, 0);
+	ASSERT_EQ(0, start_peer_as(&next, CLONE_PIDFD, false, pid));
+	EXPECT_EQ(pid, next.pid);
+	EXPECT_NE(ino, ino_of(next.pidfd));
+	EXPECT_EQ(ino, ino_of(self->peer.pidfd));
+	EXPECT_EQ(-1, pidfd_number(self->peer.pidfd));
+	EXPECT_EQ(pid, pidfd_number(next.pidfd));
+	end_peer(&next);
+}
+
+static int thread_pipe[2];
+
+/* Shares the thread-local storage of its creator, so it must not write errno. */
+static int thread_awaits_a_byte(void *result)
+{
+	char byte;
+
+	syscall(__NR_read, thread_pipe[0], &byte, 1);
+	return (long)result;
+}
+
+TEST_F(number, of_a_thread_is_its_own)
+{
+	char *stack = new_stack(STACK);
+	int born = -1, opened, process;
+	pid_t tid;
+
+	ASSERT_NE(NULL, stack);
+	ASSERT_EQ(0, pipe2(thread_pipe, O_CLOEXEC));
+	tid = clone(thread_awaits_a_byte, stack + STACK, THREAD | CLONE_PIDFD,
+		    NULL, &born);
+	ASSERT_GT(tid, 0);
+	EXPECT_RUST_MAKES(1, opened = sys_pidfd_open(tid, PIDFD_THREAD));
+	process = sys_pidfd_open(getpid(), 0);
+	EXPECT_EQ(ino_of(born), ino_of(opened));
+	EXPECT_EQ(ino_of(born), id_of(opened));
+	EXPECT_NE(ino_of(process), ino_of(opened));
+	EXPECT_EQ(dev_of(process), dev_of(opened));
+	EXPECT_EQ(1, write_nointr(thread_pipe[1], "", 1));
+	EXPECT_TRUE(is_reaped(opened));
+	close(thread_pipe[0]);
+	close(thread_pipe[1]);
+	close(process);
+	close(opened);
+	close(born);
+	munmap(stack, STACK);
+}
+
+/* What lives how long. */
+
+PEER_FIXTURE(life, CLONE_PIDFD)
+
+TEST_F(life, of_the_inode_ends_with_the_last_close)
+{
+	__u64 ino = ino_of(self->peer.pidfd);
+	struct numbers open;
+	int other;
+
+	look(&open);
+	other = sys_pidfd_open(self->peer.pid, 0);
+	close(self->peer.pidfd);
+	if (rust_is_module()) {
+		EXPECT_EQ(open.refcnt, settles(rust_refcnt, open.refcnt));
+	}
+	close(other);
+	self->peer.pidfd = -1;
+	EXPECT_EQ(open.open - 1, settles(rust_open, open.open - 1));
+	if (rust_is_module()) {
+		/* The file's reference to the module, and the inode's. */
+		EXPECT_EQ(self->before.refcnt,
+			  settles(rust_refcnt, self->before.refcnt));
+	}
+
+	self->peer.pidfd = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_EQ(ino, ino_of(self->peer.pidfd));
+	EXPECT_EQ(ino, id_of(self->peer.pidfd));
+}
+
+/* Threads that all take the only pidfd of a process to be theirs. */
+struct racer {
+	pthread_t thread;
+	pid_t pid;
+	__u64 ino;
+	struct handle handle;
+	bool by_handle;
+	long wrong;
+};
+
+#define RACERS 4
+#define RACES 2000
+
+static void *races(void *arg)
+{
+	struct racer *r = arg;
+
+	for (int i = 0; i < RACES; i++) {
+		int fd = r->by_handle ? open_handle(&r->handle, O_CLOEXEC) :
+					sys_pidfd_open(r->pid, 0);
+
+		if (ino_of(fd) != r->ino || id_of(fd) != r->ino ||
+		    pidfd_number(fd) != r->pid)
+			r->wrong++;
+		close(fd);
+	}
+	return NULL;
+}
+
+TEST_F_TIMEOUT(life, survives_racing_opens_and_closes, 120)
+{
+	__u64 ino = ino_of(self->peer.pidfd);
+	struct racer racers[RACERS] = {};
+	struct numbers left = self->before;
+	struct handle h;
+
+	/* Of the peer, only the socket. */
+	left.fds++;
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	for (int i = 0; i < RACERS; i++) {
+		racers[i].pid = self->peer.pid;
+		racers[i].ino = ino;
+		racers[i].handle = h;
+		racers[i].by_handle = i & 1;
+		ASSERT_EQ(0, pthread_create(&racers[i].thread, NULL, races,
+					    &racers[i]));
+	}
+	for (int i = 0; i < RACERS; i++) {
+		pthread_join(racers[i].thread, NULL);
+		EXPECT_EQ(0, racers[i].wrong);
+	}
+	EXPECT_NOTHING_LEFT(&left);
+}
+
+static void *opens_until_it_is_gone(void *arg)
+{
+	struct racer *r = arg;
+	int fd;
+
+	while ((fd = sys_pidfd_open(r->pid, 0)) >= 0) {
+		if (ino_of(fd) != r->ino)
+			r->wrong++;
+		close(fd);
+	}
+	if (errno != ESRCH)
+		r->wrong++;
+	return NULL;
+}
+
+TEST_F(life, survives_opens_that_race_with_the_end)
+{
+	for (int i = 0; i < ROUNDS; i++) {
+		struct racer r[2] = {};
+		struct child c;
+
+		ASSERT_EQ(0, start_child(&c, 0));
+		for (int j = 0; j < 2; j++) {
+			r[j].pid = c.pid;
+			r[j].ino = ino_of(c.pidfd);
+			ASSERT_EQ(0, pthread_create(&r[j].thread, NULL,
+						    opens_until_it_is_gone, &r[j]));
+		}
+		tell_child(&c, i & 127);
+		ASSERT_EQ(c.pid, waitpid(c.pid, NULL, 0));
+		for (int j = 0; j < 2; j++) {
+			pthread_join(r[j].thread, NULL);
+			ASSERT_EQ(0, r[j].wrong);
+		}
+		ASSERT_EQ(EXITED(i & 127), exit_told(c.pidfd));
+		close(c.tell);
+		close(c.pidfd);
+	}
+}
+
+/* Neither a file of Rust nor none: it keeps the inode. */
+TEST_F(life, goes_on_while_there_is_a_path)
+{
+	__u64 ino = ino_of(self->peer.pidfd);
+	int path = reopen(self->peer.pidfd, O_PATH), again;
+	struct stat st;
+
+	ASSERT_GE(path, 0);
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	EXPECT_EQ(self->before.open, settles(rust_open, self->before.open));
+	if (rust_is_module()) {
+		EXPECT_LT(self->before.refcnt, rust_refcnt());
+	}
+	ASSERT_EQ(0, fstat(path, &st));
+	EXPECT_EQ(ino, st.st_ino);
+	EXPECT_EQ(ino, id_of(path));
+	EXPECT_TRUE(is_pidfd(path));
+	EXPECT_EQ(EBADF, ERROR_OF(sys_pidfd_send_signal(path, 0, NULL, 0)));
+	EXPECT_EQ(EBADF, ERROR_OF(ioctl(path, PIDFD_GET_UTS_NAMESPACE, 0)));
+
+	EXPECT_RUST_MAKES(1, again = reopen(path, O_RDWR));
+	EXPECT_EQ(ino, ino_of(again));
+	EXPECT_EQ(self->peer.pid, pidfd_number(again));
+	close(again);
+
+	/* Also when the process is no more. */
+	reap_peer(&self->peer, 3);
+	EXPECT_EQ(ino, ino_of(path));
+	again = reopen(path, O_RDWR);
+	EXPECT_EQ(ino, ino_of(again));
+	EXPECT_EQ(EXITED(3), exit_told(again));
+	close(again);
+	close(path);
+}
+
+TEST_F(life, goes_on_while_it_is_mounted)
+{
+	char target[] = "/tmp/pidfd_rust.XXXXXX";
+	__u64 ino = ino_of(self->peer.pidfd);
+	int file = mkostemp(target, O_CLOEXEC), fd;
+	const char *wrong;
+	struct stat st;
+
+	close(file);
+	ASSERT_EQ(0, unshare(CLONE_NEWNS));
+	ASSERT_EQ(0, mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL));
+	wrong = mount_on(self->peer.pidfd, target);
+	ASSERT_EQ(NULL, wrong) {
+		TH_LOG("%s: %s", wrong, strerror(errno));
+	}
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	EXPECT_EQ(self->before.open, settles(rust_open, self->before.open));
+	if (rust_is_module()) {
+		EXPECT_LT(self->before.refcnt, rust_refcnt());
+	}
+	EXPECT_EQ(0, stat(target, &st));
+	EXPECT_EQ(ino, st.st_ino);
+
+	EXPECT_RUST_MAKES(1, fd = open(target, O_RDWR | O_CLOEXEC));
+	EXPECT_EQ(ino, ino_of(fd));
+	EXPECT_EQ(self->peer.pid, pidfd_number(fd));
+	EXPECT_EQ(0, sys_pidfd_send_signal(fd, 0, NULL, 0));
+	reap_peer(&self->peer, 4);
+	EXPECT_EQ(EXITED(4), exit_told(fd));
+	close(fd);
+
+	EXPECT_EQ(0, stat(target, &st));
+	EXPECT_EQ(0, umount2(target, 0));
+	unlink(target);
+}
+
+/* A memory mapping of a pidfd, or data in it, there is not. */
+TEST_F(life, is_no_life_of_a_file_with_data)
+{
+	char byte;
+
+	EXPECT_EQ(EINVAL, ERROR_OF(read(self->peer.pidfd, &byte, 1)));
+	EXPECT_EQ(EINVAL, ERROR_OF(write(self->peer.pidfd, "", 1)));
+	EXPECT_EQ(EOPNOTSUPP, ERROR_OF(ftruncate(self->peer.pidfd, 0)));
+	EXPECT_EQ(ENODEV, mmap(NULL, 1, PROT_READ, MAP_SHARED, self->peer.pidfd,
+			       0) == MAP_FAILED ? errno : 0);
+}
+
+/* Handles. */
+
+PEER_FIXTURE(handle, CLONE_PIDFD)
+
+TEST_F(handle, leads_back_after_all_pidfds_are_closed)
+{
+	__u64 ino = ino_of(self->peer.pidfd);
+	struct handle h;
+	int own, fd;
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	EXPECT_EQ(sizeof(__u64), h.fh.handle_bytes);
+	EXPECT_EQ(ino, id_in(&h));
+	close(self->peer.pidfd);
+
+	EXPECT_RUST_MAKES(1, fd = open_handle(&h, O_CLOEXEC));
+	EXPECT_EQ(ino, ino_of(fd));
+	EXPECT_EQ(self->peer.pid, pidfd_number(fd));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	close(fd);
+
+	/* Any pidfd is in the file system, to say which one is meant. */
+	own = sys_pidfd_open(getpid(), 0);
+	EXPECT_RUST_MAKES(1, fd = open_by_handle_at(own, &h.fh, O_CLOEXEC));
+	EXPECT_EQ(ino, ino_of(fd));
+	EXPECT_EQ(self->peer.pid, pidfd_number(fd));
+	close(own);
+	self->peer.pidfd = fd;
+}
+
+TEST_F(handle, is_the_same_as_an_identifier_of_the_file)
+{
+	struct handle h, fid = {};
+	int mount;
+
+	fid.fh.handle_bytes = MAX_HANDLE_SZ;
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	ASSERT_EQ(0, name_to_handle_at(self->peer.pidfd, "", &fid.fh, &mount,
+				       AT_EMPTY_PATH | AT_HANDLE_FID));
+	EXPECT_EQ(h.fh.handle_type, fid.fh.handle_type);
+	EXPECT_EQ(id_in(&h), id_in(&fid));
+}
+
+TEST_F(handle, says_how_much_room_it_needs)
+{
+	struct handle h;
+	int mount;
+
+	for (unsigned int room = 0; room < sizeof(__u64); room++) {
+		memset(&h, 0, sizeof(h));
+		h.fh.handle_bytes = room;
+		EXPECT_EQ(EOVERFLOW,
+			  ERROR_OF(name_to_handle_at(self->peer.pidfd, "", &h.fh,
+						     &mount, AT_EMPTY_PATH)));
+		EXPECT_EQ(sizeof(__u64), h.fh.handle_bytes);
+	}
+	h.fh.handle_bytes = sizeof(__u64);
+	EXPECT_EQ(0, name_to_handle_at(self->peer.pidfd, "", &h.fh, &mount,
+				       AT_EMPTY_PATH));
+}
+
+TEST_F(handle, keeps_the_flags_that_a_pidfd_has)
+{
+	static const struct {
+		int asked;
+		int given;
+	} flags[] = {
+		{ O_RDONLY,		O_RDWR },
+		{ O_WRONLY,		O_RDWR | O_WRONLY },
+		{ O_RDWR,		O_RDWR },
+		{ O_CLOEXEC,		O_RDWR | O_CLOEXEC },
+		{ PIDFD_THREAD,		O_RDWR | PIDFD_THREAD },
+		{ PIDFD_NONBLOCK,	O_RDWR | PIDFD_NONBLOCK },
+	};
+	struct handle h;
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		int fd = open_handle(&h, flags[i].asked);
+
+		EXPECT_GE(fd, 0);
+		EXPECT_EQ(flags[i].given, fcntl(fd, F_GETFL)) {
+			TH_LOG("asked for %o", flags[i].asked);
+		}
+		EXPECT_EQ(flags[i].asked & O_CLOEXEC ? FD_CLOEXEC : 0,
+			  fcntl(fd, F_GETFD));
+		close(fd);
+	}
+}
+
+TEST_F(handle, opened_for_the_thread_signals_the_thread)
+{
+	struct handle h;
+	int fd;
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	fd = open_handle(&h, PIDFD_THREAD);
+	EXPECT_EQ(0, sys_pidfd_send_signal(fd, SIGKILL, NULL, 0));
+	EXPECT_EQ(POLLIN, becomes_ready(fd, POLLIN));
+	await_peer(&self->peer);
+	EXPECT_EQ(SIGKILL, exit_told(fd));
+	close(fd);
+}
+
+TEST_F(handle, refuses_all_other_flags)
+{
+	static const int flags[] = {
+		O_CREAT, O_TRUNC, O_APPEND, O_DIRECTORY, O_NOFOLLOW, O_PATH,
+		O_TMPFILE, O_DIRECT, O_NOATIME, O_SYNC, O_DSYNC, O_ASYNC,
+		O_NOCTTY, O_CREAT | O_EXCL, O_TRUNC | PIDFD_THREAD,
+	};
+	struct handle h;
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		EXPECT_EQ(EINVAL, ERROR_OF(open_handle(&h, flags[i]))) {
+			TH_LOG("asked for %o", flags[i]);
+		}
+		EXPECT_EQ(EINVAL, ERROR_OF(open_by_handle_at(self->peer.pidfd, &h.fh,
+							     flags[i])));
+	}
+	EXPECT_TRUE(is_alive(&self->peer));
+}
+
+TEST_F(handle, opens_a_zombie_but_is_stale_when_it_is_reaped)
+{
+	struct handle h;
+	int fd;
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	tell_peer(&self->peer, 0);
+	ASSERT_EQ(0, await_zombie(self->peer.pid));
+	fd = open_handle(&h, 0);
+	EXPECT_GE(fd, 0);
+	EXPECT_EQ(POLLIN, ready(fd));
+	close(fd);
+
+	/* Though there are pidfds. */
+	await_peer(&self->peer);
+	EXPECT_EQ(ESTALE, ERROR_OF(open_handle(&h, 0)));
+	EXPECT_EQ(ESTALE, ERROR_OF(open_by_handle_at(self->peer.pidfd, &h.fh, 0)));
+	EXPECT_EQ(id_in(&h), id_of(self->peer.pidfd));
+}
+
+TEST_F(handle, is_stale_for_the_next_process_with_the_pid)
+{
+	pid_t pid = self->peer.pid;
+	struct peer next;
+	struct handle h;
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	reap_peer(&self->peer, 0);
+	ASSERT_EQ(0, start_peer_as(&next, CLONE_PIDFD, false, pid));
+	EXPECT_EQ(ESTALE, ERROR_OF(open_handle(&h, 0)));
+	end_peer(&next);
+}
+
+static struct handle passed;
+
+static int error_of_opening(int unused)
+{
+	return ERROR_OF(open_handle(&passed, 0));
+}
+
+static long opens_handle(long unused)
+{
+	return ERROR_OF(open_handle(&passed, 0));
+}
+
+TEST_F(handle, is_stale_in_a_pid_namespace_without_the_process)
+{
+	struct peer inside;
+	int fd;
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &passed));
+	ASSERT_EQ(0, start_peer(&inside, CLONE_PIDFD | CLONE_NEWPID));
+	EXPECT_EQ(ESTALE, peer_does(&inside, opens_handle, 0));
+
+	/* The other way round it is seen. */
+	ASSERT_EQ(0, handle_of(inside.pidfd, &passed));
+	fd = open_handle(&passed, 0);
+	EXPECT_EQ(inside.pid, pidfd_number(fd));
+	close(fd);
+	end_peer(&inside);
+}
+
+TEST_F(handle, is_for_everyone_who_sees_the_process)
+{
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &passed));
+	EXPECT_EQ(0, as_nobody(error_of_opening, 0));
+}
+
+/*
+ * Numbers are given out in turn on each CPU, so that of a process between two
+ * others is known without a pidfd of it.
+ */
+TEST_F(handle, is_stale_for_a_process_that_nobody_ever_had_a_pidfd_of)
+{
+	struct handle h;
+	int pipe[2];
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	ASSERT_EQ(0, pipe2(pipe, O_CLOEXEC));
+	stay_on_cpu(0);
+	for (int i = 0; i < 1000; i++) {
+		int before = -1, after = -1, fd;
+		pid_t pids[3];
+		bool between;
+
+		pids[0] = create_child(&before, 0);
+		if (pids[0] == 0)
+			await_status(pipe);
+		pids[1] = fork();
+		if (pids[1] == 0)
+			await_status(pipe);
+		pids[2] = create_child(&after, 0);
+		if (pids[2] == 0)
+			await_status(pipe);
+
+		between = ino_of(after) == ino_of(before) + 2;
+		if (between) {
+			put_id(&h, ino_of(before) + 1);
+			EXPECT_EQ(ESTALE, ERROR_OF(open_handle(&h, 0)));
+			fd = sys_pidfd_open(pids[1], 0);
+			EXPECT_EQ(ino_of(before) + 1, ino_of(fd));
+			close(fd);
+			fd = open_handle(&h, 0);
+			EXPECT_EQ(pids[1], pidfd_number(fd));
+			close(fd);
+		}
+		close(before);
+		close(after);
+		for (int j = 0; j < 3; j++) {
+			kill(pids[j], SIGKILL);
+			waitpid(pids[j], NULL, 0);
+		}
+		if (between) {
+			close(pipe[0]);
+			close(pipe[1]);
+			return;
+		}
+	}
+	ASSERT_TRUE(false) {
+		TH_LOG("never had the numbers in turn");
+	}
+}
+
+TEST_F(handle, made_up_is_stale)
+{
+	struct handle h, wrong;
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	wrong = h;
+	put_id(&wrong, 0);
+	EXPECT_EQ(ESTALE, ERROR_OF(open_handle(&wrong, 0)));
+	put_id(&wrong, ~0ULL);
+	EXPECT_EQ(ESTALE, ERROR_OF(open_handle(&wrong, 0)));
+	wrong = h;
+	wrong.fh.handle_type = 1;
+	EXPECT_EQ(ESTALE, ERROR_OF(open_handle(&wrong, 0)));
+	wrong = h;
+	wrong.fh.handle_bytes = 4;
+	EXPECT_EQ(ESTALE, ERROR_OF(open_handle(&wrong, 0)));
+	wrong.fh.handle_bytes = 0;
+	EXPECT_EQ(EINVAL, ERROR_OF(open_handle(&wrong, 0)));
+	EXPECT_EQ(EBADF, ERROR_OF(open_by_handle_at(-1, &h.fh, 0)));
+}
+
+/* Extended attributes. */
+
+PEER_FIXTURE(xattr, CLONE_PIDFD)
+
+/* The value as a string, or what went wrong. */
+static const char *value_of(int fd, const char *name)
+{
+	static char buf[64];
+	ssize_t n = fgetxattr(fd, name, buf, sizeof(buf) - 1);
+
+	if (n < 0)
+		return strerrorname_np(errno);
+	buf[n] = '\0';
+	return buf;
+}
+
+static int set_value(int fd, const char *name, const char *value, int flags)
+{
+	return ERROR_OF(fsetxattr(fd, name, value, strlen(value), flags));
+}
+
+TEST_F(xattr, is_what_it_was_set_to)
+{
+	int fd = self->peer.pidfd;
+
+	EXPECT_EQ(0, set_value(fd, "trusted.a", "value", 0));
+	EXPECT_STREQ("value", value_of(fd, "trusted.a"));
+	EXPECT_EQ(5, fgetxattr(fd, "trusted.a", NULL, 0));
+	EXPECT_EQ(ERANGE, ERROR_OF(fgetxattr(fd, "trusted.a", (char [2]){}, 2)));
+	EXPECT_STREQ("ENODATA", value_of(fd, "trusted.b"));
+}
+
+TEST_F(xattr, may_be_empty)
+{
+	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.a", "", 0));
+	EXPECT_STREQ("", value_of(self->peer.pidfd, "trusted.a"));
+	EXPECT_EQ(0, fgetxattr(self->peer.pidfd, "trusted.a", NULL, 0));
+}
+
+TEST_F(xattr, may_be_long)
+{
+	char *value = malloc(XATTR_SIZE_MAX + 1), *read = malloc(XATTR_SIZE_MAX);
+
+	ASSERT_NE(NULL, value);
+	ASSERT_NE(NULL, read);
+	for (int i = 0; i <= XATTR_SIZE_MAX; i++)
+		value[i] = i * 7 + i / 256;
+	EXPECT_EQ(0, fsetxattr(self->peer.pidfd, "trusted.a", value,
+			       XATTR_SIZE_MAX, 0));
+	EXPECT_EQ(XATTR_SIZE_MAX, fgetxattr(self->peer.pidfd, "trusted.a", read,
+					    XATTR_SIZE_MAX));
+	EXPECT_EQ(0, memcmp(value, read, XATTR_SIZE_MAX));
+	EXPECT_EQ(E2BIG, ERROR_OF(fsetxattr(self->peer.pidfd, "trusted.b", value,
+					    XATTR_SIZE_MAX + 1, 0)));
+	free(value);
+	free(read);
+}
+
+TEST_F(xattr, is_replaced_created_and_removed_as_asked)
+{
+	int fd = self->peer.pidfd;
+
+	EXPECT_EQ(ENODATA, set_value(fd, "trusted.a", "1", XATTR_REPLACE));
+	EXPECT_EQ(0, set_value(fd, "trusted.a", "2", XATTR_CREATE));
+	EXPECT_EQ(EEXIST, set_value(fd, "trusted.a", "3", XATTR_CREATE));
+	EXPECT_STREQ("2", value_of(fd, "trusted.a"));
+	EXPECT_EQ(0, set_value(fd, "trusted.a", "4", XATTR_REPLACE));
+	EXPECT_EQ(0, set_value(fd, "trusted.a", "longer", 0));
+	EXPECT_STREQ("longer", value_of(fd, "trusted.a"));
+	EXPECT_EQ(0, ERROR_OF(fremovexattr(fd, "trusted.a")));
+	EXPECT_STREQ("ENODATA", value_of(fd, "trusted.a"));
+	EXPECT_EQ(ENODATA, ERROR_OF(fremovexattr(fd, "trusted.a")));
+	EXPECT_EQ(0, flistxattr(fd, NULL, 0));
+}
+
+TEST_F(xattr, is_listed)
+{
+	int fd = self->peer.pidfd;
+	char list[64] = {};
+
+	EXPECT_EQ(0, flistxattr(fd, list, sizeof(list)));
+	EXPECT_EQ(0, set_value(fd, "trusted.a", "1", 0));
+	EXPECT_EQ(0, set_value(fd, "trusted.bc", "2", 0));
+	EXPECT_EQ(21, flistxattr(fd, NULL, 0));
+	EXPECT_EQ(ERANGE, ERROR_OF(flistxattr(fd, list, 20)));
+	ASSERT_EQ(21, flistxattr(fd, list, sizeof(list)));
+	EXPECT_TRUE((!strcmp(list, "trusted.a") &&
+		     !strcmp(list + 10, "trusted.bc")) ||
+		    (!strcmp(list, "trusted.bc") &&
+		     !strcmp(list + 11, "trusted.a")));
+}
+
+TEST_F(xattr, is_the_same_through_all_pidfds)
+{
+	int other = sys_pidfd_open(self->peer.pid, PIDFD_THREAD);
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", other);
+	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.a", "1", 0));
+	EXPECT_STREQ("1", value_of(other, "trusted.a"));
+	EXPECT_EQ(0, setxattr(path, "trusted.a", "22", 2, 0));
+	EXPECT_STREQ("22", value_of(self->peer.pidfd, "trusted.a"));
+	EXPECT_EQ(0, fremovexattr(other, "trusted.a"));
+	EXPECT_STREQ("ENODATA", value_of(self->peer.pidfd, "trusted.a"));
+	close(other);
+}
+
+TEST_F(xattr, is_of_one_process_only)
+{
+	int own = sys_pidfd_open(getpid(), 0);
+
+	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.a", "1", 0));
+	EXPECT_STREQ("ENODATA", value_of(own, "trusted.a"));
+	EXPECT_EQ(0, flistxattr(own, NULL, 0));
+	close(own);
+}
+
+TEST_F(xattr, stays_when_all_pidfds_are_closed)
+{
+	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.a", "1", 0));
+	close(self->peer.pidfd);
+	if (rust_is_module()) {
+		EXPECT_EQ(self->before.refcnt,
+			  settles(rust_refcnt, self->before.refcnt));
+	}
+	self->peer.pidfd = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_STREQ("1", value_of(self->peer.pidfd, "trusted.a"));
+	close(self->peer.pidfd);
+
+	/* And while nobody has asked a zombie. */
+	tell_peer(&self->peer, 0);
+	ASSERT_EQ(0, await_zombie(self->peer.pid));
+	self->peer.pidfd = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_STREQ("1", value_of(self->peer.pidfd, "trusted.a"));
+	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.a", "2", 0));
+
+	/* One who has a pidfd may read on, and write. */
+	await_peer(&self->peer);
+	EXPECT_STREQ("2", value_of(self->peer.pidfd, "trusted.a"));
+	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.b", "3", 0));
+	EXPECT_STREQ("3", value_of(self->peer.pidfd, "trusted.b"));
+}
+
+TEST_F(xattr, is_not_of_the_next_process_with_the_pid)
+{
+	pid_t pid = self->peer.pid;
+	struct peer next;
+
+	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.a", "1", 0));
+	reap_peer(&self->peer, 0);
+	ASSERT_EQ(0, start_peer_as(&next, CLONE_PIDFD, false, pid));
+	EXPECT_EQ(0, flistxattr(next.pidfd, NULL, 0));
+	EXPECT_STREQ("ENODATA", value_of(next.pidfd, "trusted.a"));
+	end_peer(&next);
+}
+
+static int error_of_set(int fd)
+{
+	return ERROR_OF(fsetxattr(fd, "trusted.a", "2", 1, 0));
+}
+
+static int error_of_get(int fd)
+{
+	return ERROR_OF(fgetxattr(fd, "trusted.a", NULL, 0));
+}
+
+static int error_of_remove(int fd)
+{
+	return ERROR_OF(fremovexattr(fd, "trusted.a"));
+}
+
+static int size_of_list(int fd)
+{
+	return flistxattr(fd, NULL, 0);
+}
+
+TEST_F(xattr, is_not_for_the_unprivileged)
+{
+	int fd = self->peer.pidfd;
+
+	EXPECT_EQ(0, set_value(fd, "trusted.a", "1", 0));
+	EXPECT_EQ(EPERM, as_nobody(error_of_set, fd));
+	EXPECT_EQ(EPERM, as_nobody(error_of_remove, fd));
+	EXPECT_EQ(ENODATA, as_nobody(error_of_get, fd));
+	EXPECT_EQ(0, as_nobody(size_of_list, fd));
+	EXPECT_STREQ("1", value_of(fd, "trusted.a"));
+}
+
+TEST_F(xattr, of_any_other_kind_is_refused)
+{
+	int fd = self->peer.pidfd;
+
+	EXPECT_EQ(EOPNOTSUPP, set_value(fd, "user.a", "1", 0));
+	EXPECT_STREQ("EOPNOTSUPP", value_of(fd, "user.a"));
+	EXPECT_EQ(EOPNOTSUPP, set_value(fd, "security.a", "1", 0));
+	EXPECT_EQ(EOPNOTSUPP, set_value(fd, "system.a", "1", 0));
+	EXPECT_EQ(EOPNOTSUPP, set_value(fd, "a", "1", 0));
+	EXPECT_EQ(EINVAL, set_value(fd, "trusted.", "1", 0));
+	EXPECT_EQ(0, flistxattr(fd, NULL, 0));
+}
+
+TEST_F(xattr, may_be_one_of_hundreds)
+{
+	static char list[XATTR_LIST_MAX];
+	char name[32], value[32];
+	ssize_t size = 0;
+	int n = 0;
+
+	for (int i = 0; i < 400; i++) {
+		snprintf(name, sizeof(name), "trusted.number.%d", i);
+		snprintf(value, sizeof(value), "%d", i * i);
+		ASSERT_EQ(0, set_value(self->peer.pidfd, name, value, 0));
+	}
+	for (int i = 0; i < 400; i++) {
+		snprintf(name, sizeof(name), "trusted.number.%d", i);
+		snprintf(value, sizeof(value), "%d", i * i);
+		EXPECT_STREQ(value, value_of(self->peer.pidfd, name));
+	}
+	size = flistxattr(self->peer.pidfd, list, sizeof(list));
+	for (char *s = list; s < list + size; s += strlen(s) + 1)
+		n++;
+	EXPECT_EQ(400, n);
+}
+
+static bool stop;
+
+static void *sets_all_along(void *arg)
+{
+	int fd = *(int *)arg;
+	char value[1000];
+
+	for (int i = 0; !__atomic_load_n(&stop, __ATOMIC_SEQ_CST); i++) {
+		memset(value, 'a' + i % 26, sizeof(value));
+		if (fsetxattr(fd, "trusted.a", value, sizeof(value), 0))
+			return "fsetxattr()";
+		if (i % 8 == 0 && fremovexattr(fd, "trusted.a"))
+			return "fremovexattr()";
+	}
+	return NULL;
+}
+
+/* Whoever reads finds one value, all of it. */
+TEST_F(xattr, is_never_half_of_one_and_half_of_another)
+{
+	int other = sys_pidfd_open(self->peer.pid, 0);
+	char value[1000], other_value[1000];
+	pthread_t thread;
+	int found = 0;
+	void *wrong;
+
+	__atomic_store_n(&stop, false, __ATOMIC_SEQ_CST);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, sets_all_along, &other));
+	for (int i = 0; i < 5000; i++) {
+		ssize_t n = fgetxattr(self->peer.pidfd, "trusted.a", value,
+				      sizeof(value));
+
+		if (n < 0) {
+			ASSERT_EQ(ENODATA, errno);
+			continue;
+		}
+		found++;
+		ASSERT_EQ(sizeof(value), n);
+		memset(other_value, value[0], sizeof(other_value));
+		ASSERT_EQ(0, memcmp(value, other_value, sizeof(value)));
+	}
+	/* On one CPU the two may not have met by now. */
+	for (int i = 0; !found && i < PATIENCE_MS; i++) {
+		found = fgetxattr(self->peer.pidfd, "trusted.a", value,
+				  sizeof(value)) > 0;
+		usleep(1000);
+	}
+	EXPECT_GT(found, 0);
+	__atomic_store_n(&stop, true, __ATOMIC_SEQ_CST);
+	pthread_join(thread, &wrong);
+	EXPECT_EQ(NULL, wrong);
+	close(other);
+}
+
+/* What PIDFD_GET_INFO tells of the living. */
+
+PEER_FIXTURE(info, CLONE_PIDFD)
+
+static long takes_ids(long unused)
+{
+	return syscall(__NR_setresgid, 11, 12, 13) ||
+	       syscall(__NR_setfsgid, 14) != 12 ||
+	       syscall(__NR_setresuid, 1, 2, 3) ||
+	       syscall(__NR_setfsuid, 3) != 2;
+}
+
+TEST_F(info, has_the_ids_of_the_process)
+{
+	struct pidfd_info info;
+
+	ASSERT_EQ(0, peer_does(&self->peer, takes_ids, 0));
+	ASSERT_EQ(0, get_info(self->peer.pidfd, 0, &info));
+	EXPECT_EQ(PIDFD_INFO_PID | PIDFD_INFO_CREDS | PIDFD_INFO_CGROUPID,
+		  info.mask);
+	EXPECT_EQ(self->peer.pid, info.pid);
+	EXPECT_EQ(self->peer.pid, info.tgid);
+	EXPECT_EQ(getpid(), info.ppid);
+	EXPECT_EQ(1, info.ruid);
+	EXPECT_EQ(2, info.euid);
+	EXPECT_EQ(3, info.suid);
+	EXPECT_EQ(3, info.fsuid);
+	EXPECT_EQ(11, info.rgid);
+	EXPECT_EQ(12, info.egid);
+	EXPECT_EQ(13, info.sgid);
+	EXPECT_EQ(14, info.fsgid);
+	EXPECT_EQ(0, info.exit_code);
+	EXPECT_EQ(0, info.supported_mask);
+}
+
+TEST_F(info, is_of_the_caller_where_it_stands)
+{
+	struct pidfd_info info;
+	int own = sys_pidfd_open(getpid(), 0);
+
+	ASSERT_EQ(0, get_info(own, 0, &info));
+	EXPECT_EQ(getpid(), info.pid);
+	EXPECT_EQ(getppid(), info.ppid);
+	EXPECT_EQ(getuid(), info.ruid);
+	close(own);
+}
+
+TEST_F(info, of_a_thread_has_its_id_and_that_of_the_process)
+{
+	char *stack = new_stack(STACK);
+	struct pidfd_info info;
+	int pidfd = -1;
+	pid_t tid;
+
+	ASSERT_NE(NULL, stack);
+	ASSERT_EQ(0, pipe2(thread_pipe, O_CLOEXEC));
+	tid = clone(thread_awaits_a_byte, stack + STACK, THREAD | CLONE_PIDFD,
+		    NULL, &pidfd);
+	ASSERT_GT(tid, 0);
+	EXPECT_EQ(0, get_info(pidfd, 0, &info));
+	EXPECT_EQ(tid, info.pid);
+	EXPECT_EQ(getpid(), info.tgid);
+	EXPECT_EQ(1, write_nointr(thread_pipe[1], "", 1));
+	EXPECT_TRUE(is_reaped(pidfd));
+	close(thread_pipe[0]);
+	close(thread_pipe[1]);
+	close(pidfd);
+	munmap(stack, STACK);
+}
+
+TEST_F(info, tells_what_it_could_tell)
+{
+	__u64 all = PIDFD_INFO_PID | PIDFD_INFO_CREDS | PIDFD_INFO_CGROUPID |
+		    PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP |
+		    PIDFD_INFO_SUPPORTED_MASK | PIDFD_INFO_COREDUMP_SIGNAL |
+		    PIDFD_INFO_COREDUMP_CODE;
+	struct pidfd_info info;
+
+	ASSERT_EQ(0, get_info(self->peer.pidfd, PIDFD_INFO_SUPPORTED_MASK, &info));
+	EXPECT_EQ(PIDFD_INFO_SUPPORTED_MASK, info.mask & PIDFD_INFO_SUPPORTED_MASK);
+	EXPECT_EQ(all, info.supported_mask);
+
+	/* What it does not know does no harm. */
+	ASSERT_EQ(0, get_info(self->peer.pidfd, ~0ULL, &info));
+	EXPECT_EQ(0, info.mask & ~all);
+	EXPECT_EQ(all, info.supported_mask);
+
+	/* Also of the dead. */
+	reap_peer(&self->peer, 0);
+	EXPECT_EQ(0, get_info(self->peer.pidfd, PIDFD_INFO_EXIT |
+			      PIDFD_INFO_SUPPORTED_MASK, &info));
+	EXPECT_EQ(all, info.supported_mask);
+	EXPECT_EQ(PIDFD_INFO_EXIT | PIDFD_INFO_CGROUPID |
+		  PIDFD_INFO_SUPPORTED_MASK, info.mask);
+}
+
+static int asked;
+
+static long asks(long unused)
+{
+	struct pidfd_info info;
+
+	return ERROR_OF(get_info(asked, 0, &info));
+}
+
+TEST_F(info, is_not_told_in_a_pid_namespace_without_the_process)
+{
+	struct peer inside;
+
+	/* Inherited: the number of the descriptor is the same. */
+	asked = self->peer.pidfd;
+	ASSERT_EQ(0, start_peer(&inside, CLONE_PIDFD | CLONE_NEWPID));
+	EXPECT_EQ(EREMOTE, peer_does(&inside, asks, 0));
+	end_peer(&inside);
+}
+
+/* A cgroup of one's own; its inode number is the id. */
+TEST_F(info, has_the_cgroup_also_after_the_end)
+{
+	char root[] = "/tmp/pidfd_rust.XXXXXX", group[64], procs[96], pid[16];
+	struct pidfd_info info;
+	bool mounted = false;
+	struct stat st;
+
+	ASSERT_NE(NULL, mkdtemp(root));
+	snprintf(group, sizeof(group), "%s/pidfd_rust.%d", root, getpid());
+	snprintf(procs, sizeof(procs), "%s/cgroup.procs", group);
+	snprintf(pid, sizeof(pid), "%d", self->peer.pid);
+	if (!unshare(CLONE_NEWNS) &&
+	    !mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) &&
+	    !mount("cgroup2", root, "cgroup2", 0, NULL))
+		mounted = true;
+	if (!mounted || mkdir(group, 0755) || stat(group, &st)) {
+		umount2(root, MNT_DETACH);
+		rmdir(root);
+		SKIP(return, "no cgroup2 file system");
+	}
+
+	EXPECT_EQ(0, get_info(self->peer.pidfd, 0, &info));
+	EXPECT_NE(st.st_ino, info.cgroupid);
+	EXPECT_EQ(0, write_file(procs, pid));
+	EXPECT_EQ(0, get_info(self->peer.pidfd, 0, &info));
+	EXPECT_EQ(st.st_ino, info.cgroupid);
+
+	reap_peer(&self->peer, 5);
+	EXPECT_EQ(0, get_info(self->peer.pidfd, PIDFD_INFO_EXIT, &info));
+	EXPECT_EQ(PIDFD_INFO_EXIT | PIDFD_INFO_CGROUPID, info.mask);
+	EXPECT_EQ(st.st_ino, info.cgroupid);
+	EXPECT_EQ(EXITED(5), info.exit_code);
+	EXPECT_EQ(0, info.pid);
+	EXPECT_EQ(0, rmdir(group));
+	umount2(root, MNT_DETACH);
+	rmdir(root);
+}
+
+/* The command for a struct of that size. */
+#define GET_INFO_OF_SIZE(size)						\
+	_IOC(_IOC_READ | _IOC_WRITE, PIDFS_IOCTL_MAGIC, 11, (size))
+
+static const size_t sizes[] = { 64, 72, 80, 88, 96, 128, 4096 };
+
+TEST_F(info, fills_as_much_as_the_caller_knows)
+{
+	unsigned char buf[8192], full[INFO_SIZE];
+	__u64 mask = PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP |
+		     PIDFD_INFO_SUPPORTED_MASK;
+
+	memcpy(full, &mask, sizeof(mask));
+	ASSERT_EQ(0, ioctl(self->peer.pidfd, GET_INFO_OF_SIZE(INFO_SIZE), full));
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		size_t size = sizes[i], known = size < INFO_SIZE ? size : INFO_SIZE;
+		size_t wrong = 0;
+
+		memset(buf, 0xa5, sizeof(buf));
+		memcpy(buf, &mask, sizeof(mask));
+		EXPECT_EQ(0, ioctl(self->peer.pidfd, GET_INFO_OF_SIZE(size), buf));
+		EXPECT_EQ(0, memcmp(full, buf, known));
+		for (size_t j = known; j < sizeof(buf); j++)
+			wrong += buf[j] != (j < size ? 0 : 0xa5);
+		EXPECT_EQ(0, wrong) {
+			TH_LOG("%zu bytes wrong with size %zu", wrong, size);
+		}
+	}
+}
+
+TEST_F(info, refuses_what_is_too_small_for_any_version)
+{
+	unsigned char buf[64] = {}, zero[64] = {};
+
+	for (size_t size = 0; size < 64; size++) {
+		EXPECT_EQ(ENOTTY, ERROR_OF(ioctl(self->peer.pidfd,
+						 GET_INFO_OF_SIZE(size), buf)));
+	}
+	EXPECT_EQ(0, memcmp(buf, zero, sizeof(buf)));
+}
+
+TEST_F(info, writes_to_the_end_of_memory_and_no_further)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	char *mem = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = self->peer.pidfd;
+
+	ASSERT_NE(MAP_FAILED, mem);
+	ASSERT_EQ(0, mprotect(mem + page, page, PROT_NONE));
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		EXPECT_EQ(0, ioctl(fd, GET_INFO_OF_SIZE(sizes[i]),
+				   mem + page - sizes[i]));
+		EXPECT_EQ(EFAULT, ERROR_OF(ioctl(fd, GET_INFO_OF_SIZE(sizes[i]),
+						 mem + page - sizes[i] + 8)));
+	}
+	EXPECT_EQ(EFAULT, ERROR_OF(ioctl(fd, PIDFD_GET_INFO, mem + page)));
+	EXPECT_EQ(EFAULT, ERROR_OF(ioctl(fd, PIDFD_GET_INFO, mem + page - 4)));
+	EXPECT_EQ(EFAULT, ERROR_OF(ioctl(fd, PIDFD_GET_INFO, 8)));
+	EXPECT_EQ(EFAULT, ERROR_OF(ioctl(fd, PIDFD_GET_INFO, -4096L)));
+	EXPECT_EQ(EINVAL, ERROR_OF(ioctl(fd, PIDFD_GET_INFO, NULL)));
+	munmap(mem, 2 * page);
+}
+
+TEST_F(info, comes_by_no_other_command)
+{
+	static const unsigned int wrong[] = {
+		_IOC(_IOC_READ, PIDFS_IOCTL_MAGIC, 11, INFO_SIZE),
+		_IOC(_IOC_WRITE, PIDFS_IOCTL_MAGIC, 11, INFO_SIZE),
+		_IOC(_IOC_NONE, PIDFS_IOCTL_MAGIC, 11, INFO_SIZE),
+		_IOC(_IOC_READ | _IOC_WRITE, 0xfe, 11, INFO_SIZE),
+		_IOC(_IOC_READ | _IOC_WRITE, PIDFS_IOCTL_MAGIC, 12, INFO_SIZE),
+		_IO(PIDFS_IOCTL_MAGIC, 0),
+		_IO(PIDFS_IOCTL_MAGIC, 11),
+		_IOC(_IOC_READ, PIDFS_IOCTL_MAGIC, 1, 0),
+		FIGETBSZ + 100,
+	};
+	char buf[INFO_SIZE] = {};
+
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		EXPECT_EQ(ENOTTY, ERROR_OF(ioctl(self->peer.pidfd, wrong[i], buf))) {
+			TH_LOG("command %x", wrong[i]);
+		}
+	}
+}
+
+/* The upper half of the number where inode numbers are too short for it. */
+TEST_F(info, has_a_generation_only_where_numbers_are_short)
+{
+	__u32 version = 42;
+
+	EXPECT_EQ(0, ioctl(self->peer.pidfd, FS_IOC_GETVERSION, &version));
+	EXPECT_EQ(id_of(self->peer.pidfd),
+		  ino_of(self->peer.pidfd) |
+		  (sizeof(long) == 8 ? 0 : (__u64)version << 32));
+	if (sizeof(long) == 8) {
+		EXPECT_EQ(0, version);
+	}
+	EXPECT_EQ(EINVAL, ERROR_OF(ioctl(self->peer.pidfd, FS_IOC_GETVERSION, 0)));
+	EXPECT_EQ(EFAULT, ERROR_OF(ioctl(self->peer.pidfd, FS_IOC_GETVERSION, 8)));
+}
+
+#ifdef __x86_64__
+/* ioctl() as a 32-bit program calls it. */
+static long compat_ioctl(int fd, unsigned int cmd, void *arg)
+{
+	long ret;
+
+	asm volatile("int $0x80"
+		: "=a" (ret)
+		: "0" (54L), "b" ((long)fd), "c" ((long)cmd), "d" (arg)
+		: "r8", "r9", "r10", "r11", "memory");
+	return (int)ret;
+}
+
+TEST_F(info, is_the_same_for_32_bit_programs)
+{
+	char *mem = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+	int fd = self->peer.pidfd, ns;
+	struct stat st, proc;
+	__u32 *version;
+	char path[64];
+	__u64 mask = PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP |
+		     PIDFD_INFO_SUPPORTED_MASK;
+
+	ASSERT_NE(MAP_FAILED, mem);
+	if (compat_ioctl(-1, PIDFD_GET_INFO, mem) == -ENOSYS)
+		SKIP(return, "CONFIG_IA32_EMULATION is not set");
+
+	for (size_t i = 0; i < ARRAY_SIZE(sizes); i++) {
+		memset(mem, 0xa5, 8192);
+		memcpy(mem, &mask, sizeof(mask));
+		memcpy(mem + 4096, &mask, sizeof(mask));
+		EXPECT_EQ(0, compat_ioctl(fd, GET_INFO_OF_SIZE(sizes[i]), mem));
+		EXPECT_EQ(0, ioctl(fd, GET_INFO_OF_SIZE(sizes[i]), mem + 4096));
+		EXPECT_EQ(0, memcmp(mem, mem + 4096, 4096));
+	}
+	EXPECT_EQ(-ENOTTY, compat_ioctl(fd, GET_INFO_OF_SIZE(63), mem));
+	EXPECT_EQ(-EINVAL, compat_ioctl(fd, PIDFD_GET_INFO, NULL));
+	EXPECT_EQ(-EFAULT, compat_ioctl(fd, PIDFD_GET_INFO, (void *)8));
+
+	version = (__u32 *)mem;
+	*version = 42;
+	EXPECT_EQ(0, compat_ioctl(fd, FS_IOC32_GETVERSION, version));
+	EXPECT_EQ(0, *version);
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/uts", self->peer.pid);
+	ns = compat_ioctl(fd, PIDFD_GET_UTS_NAMESPACE, NULL);
+	ASSERT_GE(ns, 0);
+	EXPECT_EQ(0, fstat(ns, &st));
+	EXPECT_EQ(0, stat(path, &proc));
+	EXPECT_EQ(proc.st_ino, st.st_ino);
+	EXPECT_EQ(-EINVAL, compat_ioctl(fd, PIDFD_GET_UTS_NAMESPACE, mem));
+	close(ns);
+	munmap(mem, 8192);
+}
+#endif
+
+/* What is told of the end. */
+
+PEER_FIXTURE(end, CLONE_PIDFD)
+
+TEST_F(end, is_told_when_it_is_asked_for_and_the_process_is_reaped)
+{
+	struct pidfd_info info;
+
+	EXPECT_EQ(NO_RECORD, exit_told(self->peer.pidfd));
+	tell_peer(&self->peer, 42);
+	ASSERT_EQ(0, await_zombie(self->peer.pid));
+	ASSERT_EQ(0, get_info(self->peer.pidfd, PIDFD_INFO_EXIT, &info));
+	EXPECT_EQ(PIDFD_INFO_PID | PIDFD_INFO_CREDS | PIDFD_INFO_CGROUPID,
+		  info.mask);
+	EXPECT_EQ(self->peer.pid, info.pid);
+	EXPECT_EQ(0, info.exit_code);
+
+	await_peer(&self->peer);
+	EXPECT_EQ(EXITED(42), exit_told(self->peer.pidfd));
+	EXPECT_EQ(ESRCH, ERROR_OF(get_info(self->peer.pidfd, 0, &info)));
+	EXPECT_EQ(ESRCH, ERROR_OF(get_info(self->peer.pidfd, PIDFD_INFO_COREDUMP,
+					   &info)));
+	/* And once more, as often as one likes. */
+	EXPECT_EQ(EXITED(42), exit_told(self->peer.pidfd));
+}
+
+TEST_F(end, by_a_signal_is_told_as_such)
+{
+	EXPECT_EQ(0, sys_pidfd_send_signal(self->peer.pidfd, SIGTERM, NULL, 0));
+	await_peer(&self->peer);
+	EXPECT_EQ(SIGTERM, exit_told(self->peer.pidfd));
+}
+
+TEST_F(end, is_told_as_waitid_by_pidfd_has_it)
+{
+	siginfo_t si = {};
+
+	tell_peer(&self->peer, 9);
+	EXPECT_EQ(0, sys_waitid(P_PIDFD, self->peer.pidfd, &si, WEXITED));
+	self->peer.pid = -1;
+	EXPECT_EQ(CLD_EXITED, si.si_code);
+	EXPECT_EQ(EXITED(si.si_status), exit_told(self->peer.pidfd));
+}
+
+TEST_F(end, is_told_by_a_pidfd_of_the_zombie)
+{
+	int fd;
+
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	tell_peer(&self->peer, 8);
+	ASSERT_EQ(0, await_zombie(self->peer.pid));
+	fd = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_EQ(NO_RECORD, exit_told(fd));
+	await_peer(&self->peer);
+	EXPECT_EQ(EXITED(8), exit_told(fd));
+	close(fd);
+}
+
+/*
+ * A process that reaps itself, or waits for its parent; the poller is woken by
+ * the same code, and must find what is right for each.
+ */
+FIXTURE(woken)
+{
+	struct numbers before;
+	char *stack;
+};
+
+FIXTURE_VARIANT(woken)
+{
+	bool ignored;
+	bool no_wait;
+	__u64 flags;
+	bool leader_first;
+	bool killed;
+	bool zombie;
+	/* Asks between any two steps of the end. */
+	bool spins;
+};
+
+FIXTURE_VARIANT_ADD(woken, sigchld_ignored)
+{
+	.ignored = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, sigchld_ignored_spinning)
+{
+	.ignored = true,
+	.spins = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, sa_nocldwait)
+{
+	.no_wait = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, sa_nocldwait_spinning)
+{
+	.no_wait = true,
+	.spins = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, autoreap)
+{
+	.flags = CLONE_AUTOREAP,
+};
+
+FIXTURE_VARIANT_ADD(woken, autoreap_spinning)
+{
+	.flags = CLONE_AUTOREAP,
+	.spins = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, sigchld_ignored_killed)
+{
+	.ignored = true,
+	.killed = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, autoreap_killed)
+{
+	.flags = CLONE_AUTOREAP,
+	.killed = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, sigchld_ignored_leader_first)
+{
+	.ignored = true,
+	.leader_first = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, sigchld_ignored_leader_first_spinning)
+{
+	.ignored = true,
+	.leader_first = true,
+	.spins = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, autoreap_leader_first)
+{
+	.flags = CLONE_AUTOREAP,
+	.leader_first = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, autoreap_leader_first_spinning)
+{
+	.flags = CLONE_AUTOREAP,
+	.leader_first = true,
+	.spins = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, zombie)
+{
+	.zombie = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, zombie_spinning)
+{
+	.zombie = true,
+	.spins = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, zombie_killed)
+{
+	.zombie = true,
+	.killed = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, zombie_leader_first)
+{
+	.zombie = true,
+	.leader_first = true,
+};
+
+FIXTURE_VARIANT_ADD(woken, zombie_leader_first_spinning)
+{
+	.zombie = true,
+	.leader_first = true,
+	.spins = true,
+};
+
+FIXTURE_SETUP(woken)
+{
+	struct sigaction sa = { .sa_handler = SIG_DFL };
+
+	rust_setup(_metadata, &self->before);
+	self->stack = new_stack(STACK);
+	ASSERT_NE(NULL, self->stack);
+	if (variant->no_wait)
+		sa.sa_flags = SA_NOCLDWAIT;
+	if (variant->ignored)
+		sa.sa_handler = SIG_IGN;
+	ASSERT_EQ(0, sigaction(SIGCHLD, &sa, NULL));
+}
+
+FIXTURE_TEARDOWN(woken)
+{
+	munmap(self->stack, STACK);
+	rust_teardown(_metadata, &self->before);
+}
+
+static int other_cpu(int round)
+{
+	return round % sysconf(_SC_NPROCESSORS_ONLN);
+}
+
+#define LAST_CODE 77
+
+/* The process whose end is awaited; its code is that of its last thread. */
+static void ends_with(int code, char *stack, bool leader_first)
+{
+	char byte;
+
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	close(thread_pipe[1]);
+	if (leader_first) {
+		if (clone(thread_awaits_a_byte, stack + STACK, THREAD,
+			  (void *)(long)LAST_CODE) < 0)
+			_exit(255);
+		syscall(__NR_exit, code);
+	}
+	read_nointr(thread_pipe[0], &byte, 1);
+	_exit(code);
+}
+
+/* As soon as there is something to read, and not a moment later. */
+static int await_wake_up(int fd, bool spins)
+{
+	struct pollfd pfd = { .fd = fd, .events = POLLIN };
+
+	if (!spins)
+		return poll(&pfd, 1, PATIENCE_MS) == 1 ? pfd.revents : 0;
+	while (poll(&pfd, 1, 0) == 0)
+		;
+	return pfd.revents;
+}
+
+TEST_F_TIMEOUT(woken, finds_the_end_if_and_only_if_it_is_settled, 240)
+{
+	int missed = 0, early = 0, wrong = 0, changed = 0;
+
+	for (int i = 0; i < ROUNDS; i++) {
+		int pidfd = -1, code = i & 0xff, told, want;
+		struct __clone_args args = {
+			.flags		= CLONE_PIDFD | variant->flags,
+			.exit_signal	= variant->flags ? 0 : SIGCHLD,
+			.pidfd		= ptr_to_u64(&pidfd),
+		};
+		int at_first;
+		pid_t pid;
+
+		ASSERT_EQ(0, pipe2(thread_pipe, O_CLOEXEC));
+		stay_on_cpu(other_cpu(i / 2));
+		pid = sys_clone3(&args, sizeof(args));
+		if (pid == 0) {
+			stay_on_cpu(other_cpu(i));
+			ends_with(code, self->stack, variant->leader_first);
+		}
+		ASSERT_GT(pid, 0);
+		close(thread_pipe[0]);
+		if (variant->leader_first) {
+			ASSERT_TRUE(thread_becomes(pid, pid, 'Z'));
+			/* It ends with its last thread. */
+			ASSERT_EQ(0, ready(pidfd));
+			ASSERT_EQ(NO_RECORD, exit_told(pidfd));
+		}
+		if (variant->killed)
+			sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
+		else
+			write_nointr(thread_pipe[1], "", 1);
+
+		ASSERT_NE(0, await_wake_up(pidfd, variant->spins) & POLLIN);
+		told = exit_told(pidfd);
+		at_first = told;
+		want = variant->killed ? SIGKILL :
+		       EXITED(variant->leader_first ? LAST_CODE : code);
+		if (variant->zombie) {
+			early += told != NO_RECORD;
+			for (int j = 0; j < 10; j++)
+				early += exit_told(pidfd) != NO_RECORD;
+			ASSERT_EQ(pid, waitpid(pid, NULL, 0));
+			at_first = want;
+		} else {
+			missed += told == NO_RECORD;
+			wrong += told != NO_RECORD && told != want;
+			ASSERT_TRUE(is_reaped(pidfd));
+		}
+		told = exit_told(pidfd);
+		wrong += told != want;
+		changed += told != at_first;
+		close(thread_pipe[1]);
+		close(pidfd);
+	}
+	EXPECT_EQ(0, missed);
+	EXPECT_EQ(0, early);
+	EXPECT_EQ(0, wrong);
+	EXPECT_EQ(0, changed);
+	/* Nobody waits for the children of one who ignores them. */
+	EXPECT_NO_CHILD();
+}
+
+static int thread_cpu;
+
+static int thread_ends_on_its_cpu(void *result)
+{
+	cpu_set_t set;
+	char byte;
+
+	CPU_ZERO(&set);
+	CPU_SET(thread_cpu, &set);
+	syscall(__NR_sched_setaffinity, 0, sizeof(set), &set);
+	syscall(__NR_read, thread_pipe[0], &byte, 1);
+	return (long)result;
+}
+
+static void thread_rounds(struct __test_metadata *_metadata, bool spins)
+{
+	char *stack = new_stack(STACK);
+	int missed = 0, wrong = 0;
+
+	ASSERT_NE(NULL, stack);
+	ASSERT_EQ(0, pipe2(thread_pipe, O_CLOEXEC));
+	for (int i = 0; i < ROUNDS; i++) {
+		long code = i & 0xff;
+		int pidfd = -1, opened, told;
+		pid_t tid;
+
+		thread_cpu = other_cpu(i);
+		stay_on_cpu(other_cpu(i / 2));
+		tid = clone(thread_ends_on_its_cpu, stack + STACK,
+			    THREAD | CLONE_PIDFD, (void *)code, &pidfd);
+		ASSERT_GT(tid, 0);
+		opened = sys_pidfd_open(tid, PIDFD_THREAD);
+		ASSERT_EQ(1, write_nointr(thread_pipe[1], "", 1));
+		ASSERT_NE(0, await_wake_up(opened, spins) & POLLIN);
+		told = exit_told(opened);
+		missed += told == NO_RECORD;
+		wrong += told != NO_RECORD && told != EXITED(code);
+		ASSERT_TRUE(is_reaped(pidfd));
+		wrong += exit_told(pidfd) != EXITED(code);
+		close(opened);
+		close(pidfd);
+	}
+	EXPECT_EQ(0, missed);
+	EXPECT_EQ(0, wrong);
+	close(thread_pipe[0]);
+	close(thread_pipe[1]);
+	munmap(stack, STACK);
+}
+
+TEST_F_TIMEOUT(end, of_a_thread_is_found_by_who_is_woken, 120)
+{
+	thread_rounds(_metadata, false);
+}
+
+TEST_F_TIMEOUT(end, of_a_thread_is_found_by_who_spins, 120)
+{
+	thread_rounds(_metadata, true);
+}
+
+/* Waits for the peer's end in its parent's place, and gives it back. */
+static void traces(pid_t pid, int ready)
+{
+	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) ||
+	    write_nointr(ready, "", 1) != 1)
+		_exit(1);
+	_exit(waitpid(pid, NULL, __WALL) == pid ? 0 : 1);
+}
+
+/*
+ * While the tracer has it, the zombie looks as if nobody waited for it any more.
+ */
+TEST_F_TIMEOUT(end, seen_by_a_tracer_is_not_told_before_the_parent_has_seen_it, 120)
+{
+	int early = 0;
+
+	for (int i = 0; i < 100; i++) {
+		siginfo_t si = {};
+		struct child c;
+		pid_t tracer;
+		int pipe[2];
+		char byte;
+
+		ASSERT_EQ(0, pipe2(pipe, O_CLOEXEC));
+		ASSERT_EQ(0, start_child(&c, 0));
+		tracer = fork();
+		if (tracer == 0)
+			traces(c.pid, pipe[1]);
+		close(pipe[1]);
+		ASSERT_EQ(1, read_nointr(pipe[0], &byte, 1));
+		tell_child(&c, 12);
+		do {
+			early += exit_told(c.pidfd) != NO_RECORD;
+			si.si_pid = 0;
+			ASSERT_EQ(0, waitid(P_PID, tracer, &si,
+					    WEXITED | WNOHANG | WNOWAIT));
+		} while (!si.si_pid);
+		EXPECT_EQ(0, wait_for_pid(tracer));
+		early += exit_told(c.pidfd) != NO_RECORD;
+		EXPECT_EQ(12, wait_for_pid(c.pid));
+		EXPECT_EQ(EXITED(12), exit_told(c.pidfd));
+		close(c.tell);
+		close(c.pidfd);
+		close(pipe[0]);
+	}
+	EXPECT_EQ(0, early);
+}
+
+/* A pidfd made when its process has ended. */
+
+PEER_FIXTURE(stale, CLONE_PIDFD)
+
+TEST_F(stale, peer_of_a_socket_tells_the_end)
+{
+	struct pidfd_info info;
+	int fd;
+
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	reap_peer(&self->peer, 21);
+	EXPECT_RUST_MAKES(1, fd = peer_pidfd(self->peer.sock));
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	EXPECT_EQ(POLLIN | POLLHUP, ready(fd));
+	EXPECT_EQ(EXITED(21), exit_told(fd));
+	EXPECT_EQ(-1, pidfd_number(fd));
+	EXPECT_EQ(ESRCH, ERROR_OF(get_info(fd, 0, &info)));
+	EXPECT_EQ(ESRCH, ERROR_OF(sys_pidfd_send_signal(fd, 0, NULL, 0)));
+	EXPECT_EQ(ECHILD, ERROR_OF(sys_waitid(P_PIDFD, fd, NULL, WEXITED)));
+	EXPECT_EQ(ino_of(fd), id_of(fd));
+	close(fd);
+}
+
+TEST_F(stale, peer_of_a_socket_is_the_one_that_was_known)
+{
+	int fd;
+
+	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.a", "1", 0));
+	reap_peer(&self->peer, 22);
+	fd = peer_pidfd(self->peer.sock);
+	EXPECT_EQ(ino_of(self->peer.pidfd), ino_of(fd));
+	EXPECT_STREQ("1", value_of(fd, "trusted.a"));
+	close(fd);
+}
+
+TEST_F(stale, peer_that_nobody_waited_for_tells_the_end)
+{
+	struct peer peer;
+	int fd;
+
+	ASSERT_EQ(0, start_peer(&peer, CLONE_PIDFD | CLONE_AUTOREAP));
+	tell_peer(&peer, 23);
+	ASSERT_TRUE(is_reaped(peer.pidfd));
+	peer.pid = -1;
+	close(peer.pidfd);
+	peer.pidfd = -1;
+	fd = peer_pidfd(peer.sock);
+	EXPECT_EQ(EXITED(23), exit_told(fd));
+	close(fd);
+	end_peer(&peer);
+}
+
+TEST_F(stale, sender_of_a_message_tells_the_end)
+{
+	struct order order = { .run = does_nothing };
+	int fd;
+
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	ASSERT_EQ(0, pass_pidfds(self->peer.sock, 1));
+	ASSERT_EQ(sizeof(order),
+		  write_nointr(self->peer.sock, &order, sizeof(order)));
+	/* The answer is there when the peer has ended. */
+	reap_peer(&self->peer, 24);
+	EXPECT_RUST_MAKES(1, fd = receive_fd(self->peer.sock, SCM_PIDFD));
+	ASSERT_GE(fd, 0);
+	EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL));
+	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+	EXPECT_EQ(EXITED(24), exit_told(fd));
+	EXPECT_EQ(POLLIN | POLLHUP, ready(fd));
+	close(fd);
+}
+
+/*
+ * Somebody privileged says that a process has sent it which is no more, but whose
+ * pid is still in use, by a process group.
+ */
+TEST_F(stale, sender_whose_end_nobody_knows_is_refused)
+{
+	struct ghost unknown, known;
+	int sockets[2], fd;
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+	ASSERT_EQ(0, pass_pidfds(sockets[0], 1));
+	ASSERT_EQ(0, start_ghost(&unknown, false));
+	ASSERT_EQ(0, start_ghost(&known, true));
+
+	EXPECT_RUST_MAKES(0, EXPECT_EQ(ESRCH, ERROR_OF(send_as(sockets[1],
+							       unknown.pid))));
+	EXPECT_EQ(0, send_as(sockets[1], known.pid));
+	EXPECT_RUST_MAKES(1, fd = receive_fd(sockets[0], SCM_PIDFD));
+	EXPECT_EQ(EXITED(GHOST_CODE), exit_told(fd));
+	close(fd);
+	end_ghost(&known);
+	end_ghost(&unknown);
+	close(sockets[0]);
+	close(sockets[1]);
+}
+
+TEST_F(stale, process_cannot_be_opened)
+{
+	pid_t pid = self->peer.pid;
+
+	reap_peer(&self->peer, 0);
+	EXPECT_RUST_MAKES(0, EXPECT_EQ(ESRCH, ERROR_OF(sys_pidfd_open(pid, 0))));
+}
+
+/* Core dumps. */
+
+#define CORE_FILE "/tmp/pidfd_rust.core"
+#define CORE_SOCKET "/tmp/pidfd_rust.sock"
+
+/* Receives a core dump, and what the pidfd of who is dumped says meanwhile. */
+struct server {
+	pthread_t thread;
+	int listener;
+	bool accepted;
+	int told;
+	struct pidfd_info info;
+};
+
+static void *receives_core(void *arg)
+{
+	struct server *server = arg;
+	int sock = accept4(server->listener, NULL, NULL, SOCK_CLOEXEC), fd;
+	char buf[4096];
+
+	if (sock < 0)
+		return NULL;
+	fd = peer_pidfd(sock);
+	server->accepted = true;
+	server->told = get_info(fd, PIDFD_INFO_COREDUMP, &server->info);
+	close(fd);
+	while (read_nointr(sock, buf, sizeof(buf)) > 0)
+		;
+	close(sock);
+	return NULL;
+}
+
+static int start_server(struct server *server)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = CORE_SOCKET };
+
+	unlink(CORE_SOCKET);
+	server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (bind(server->listener, (struct sockaddr *)&addr, sizeof(addr)) ||
+	    listen(server->listener, 1))
+		return -1;
+	return pthread_create(&server->thread, NULL, receives_core, server);
+}
+
+/* Also when nobody came. */
+static void stop_server(struct server *server)
+{
+	shutdown(server->listener, SHUT_RDWR);
+	pthread_join(server->thread, NULL);
+	close(server->listener);
+	unlink(CORE_SOCKET);
+}
+
+FIXTURE(core)
+{
+	struct numbers before;
+	struct peer peer;
+	struct core old;
+	struct server server;
+};
+
+FIXTURE_VARIANT(core)
+{
+	const char *pattern;
+	/* It is for who gets the dump: where nobody does, it is not told. */
+	bool told;
+	bool socket;
+};
+
+FIXTURE_VARIANT_ADD(core, to_a_file)
+{
+	.pattern = CORE_FILE,
+};
+
+FIXTURE_VARIANT_ADD(core, to_a_pipe)
+{
+	.pattern = "|/bin/cat",
+};
+
+FIXTURE_VARIANT_ADD(core, to_a_pipe_with_a_pidfd)
+{
+	.pattern = "|/bin/cat - %F",
+	.told = true,
+};
+
+FIXTURE_VARIANT_ADD(core, to_a_socket)
+{
+	.pattern = "@" CORE_SOCKET,
+	.told = true,
+	.socket = true,
+};
+
+static long may_dump(long unused)
+{
+	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
+
+	return setrlimit(RLIMIT_CORE, &all);
+}
+
+FIXTURE_SETUP(core)
+{
+	rust_setup(_metadata, &self->before);
+	ASSERT_EQ(0, set_core(&self->old, variant->pattern));
+	if (variant->socket) {
+		ASSERT_EQ(0, start_server(&self->server));
+	}
+	ASSERT_EQ(0, start_peer(&self->peer, CLONE_PIDFD));
+	ASSERT_EQ(0, peer_does(&self->peer, may_dump, 0));
+}
+
+FIXTURE_TEARDOWN(core)
+{
+	end_peer(&self->peer);
+	put_core(&self->old);
+	if (variant->socket)
+		stop_server(&self->server);
+	unlink(CORE_FILE);
+	rust_teardown(_metadata, &self->before);
+}
+
+static long writes_to(long address)
+{
+	*(int *)address = 0;
+	return 0;
+}
+
+static long raises(long sig)
+{
+	return raise(sig);
+}
+
+static long is_not_dumpable(long unused)
+{
+	return prctl(PR_SET_DUMPABLE, 0);
+}
+
+static long becomes_nobody(long unused)
+{
+	return setuid(NOBODY);
+}
+
+#define CORE_MASK (PIDFD_INFO_COREDUMP | PIDFD_INFO_COREDUMP_SIGNAL |	\
+		   PIDFD_INFO_COREDUMP_CODE)
+
+/* What the zombie, and then who was reaped, is known to have done. */
+static void expect_core(struct __test_metadata *_metadata, int fd, bool told,
+			unsigned int mask, int sig, int code)
+{
+	struct pidfd_info info;
+
+	EXPECT_EQ(0, get_info(fd, PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP, &info));
+	if (told) {
+		EXPECT_EQ(CORE_MASK, info.mask & CORE_MASK);
+		EXPECT_EQ(PIDFD_COREDUMPED | mask, info.coredump_mask);
+		EXPECT_EQ(sig, info.coredump_signal);
+		EXPECT_EQ(code, (int)info.coredump_code);
+	} else if (info.mask & PIDFD_INFO_PID) {
+		/* How it would be dumped. */
+		EXPECT_EQ(PIDFD_INFO_COREDUMP, info.mask & CORE_MASK);
+		EXPECT_EQ(mask, info.coredump_mask);
+		EXPECT_EQ(0, info.coredump_signal);
+	} else {
+		EXPECT_EQ(0, info.mask & CORE_MASK);
+		EXPECT_EQ(0, info.coredump_mask);
+	}
+	if (!(info.mask & PIDFD_INFO_PID)) {
+		EXPECT_EQ(sig | 0x80, info.exit_code);
+	}
+}
+
+TEST_F(core, is_told_with_signal_and_code)
+{
+	struct pidfd_info info;
+	int fd = self->peer.pidfd;
+	long created = rust_created();
+
+	ASSERT_EQ(0, get_info(fd, PIDFD_INFO_COREDUMP, &info));
+	EXPECT_EQ(PIDFD_INFO_COREDUMP, info.mask & CORE_MASK);
+	EXPECT_EQ(PIDFD_COREDUMP_USER, info.coredump_mask);
+	EXPECT_EQ(0, info.coredump_signal);
+
+	EXPECT_EQ(PEER_DIED, peer_does(&self->peer, writes_to, 16));
+	ASSERT_EQ(0, await_zombie(self->peer.pid));
+	expect_core(_metadata, fd, variant->told, PIDFD_COREDUMP_USER, SIGSEGV,
+		    SEGV_MAPERR);
+	await_peer(&self->peer);
+	expect_core(_metadata, fd, variant->told, PIDFD_COREDUMP_USER, SIGSEGV,
+		    SEGV_MAPERR);
+	/* Rust made the one for who gets the dump. */
+	EXPECT_EQ(created + variant->told, rust_created());
+
+	/* Who does not ask is not told. */
+	EXPECT_EQ(0, get_info(fd, PIDFD_INFO_EXIT, &info));
+	EXPECT_EQ(0, info.mask & CORE_MASK);
+	EXPECT_EQ(0, info.coredump_mask);
+	if (variant->socket) {
+		EXPECT_TRUE(self->server.accepted);
+		EXPECT_EQ(0, self->server.told);
+		EXPECT_EQ(CORE_MASK, self->server.info.mask & CORE_MASK);
+		EXPECT_EQ(SIGSEGV, self->server.info.coredump_signal);
+	}
+}
+
+TEST_F(core, is_told_to_who_asks_later)
+{
+	int fd;
+
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	EXPECT_EQ(PEER_DIED, peer_does(&self->peer, raises, SIGABRT));
+	await_peer(&self->peer);
+	fd = peer_pidfd(self->peer.sock);
+	expect_core(_metadata, fd, variant->told, PIDFD_COREDUMP_USER, SIGABRT,
+		    SI_TKILL);
+	close(fd);
+}
+
+TEST_F(core, is_skipped_by_who_may_not_be_dumped)
+{
+	struct pidfd_info info;
+
+	ASSERT_EQ(0, peer_does(&self->peer, is_not_dumpable, 0));
+	ASSERT_EQ(0, get_info(self->peer.pidfd, PIDFD_INFO_COREDUMP, &info));
+	EXPECT_EQ(PIDFD_INFO_COREDUMP, info.mask & CORE_MASK);
+	EXPECT_EQ(PIDFD_COREDUMP_SKIP, info.coredump_mask);
+
+	EXPECT_EQ(PEER_DIED, peer_does(&self->peer, raises, SIGABRT));
+	await_peer(&self->peer);
+	EXPECT_EQ(0, get_info(self->peer.pidfd,
+			      PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP, &info));
+	EXPECT_EQ(0, info.mask & CORE_MASK);
+	EXPECT_EQ(SIGABRT, info.exit_code);
+}
+
+TEST_F(core, is_roots_of_who_has_changed_user)
+{
+	struct pidfd_info info;
+
+	ASSERT_EQ(0, write_file(SUID_DUMPABLE, "2"));
+	ASSERT_EQ(0, peer_does(&self->peer, becomes_nobody, 0));
+	ASSERT_EQ(0, get_info(self->peer.pidfd, PIDFD_INFO_COREDUMP, &info));
+	EXPECT_EQ(PIDFD_INFO_COREDUMP, info.mask & CORE_MASK);
+	EXPECT_EQ(PIDFD_COREDUMP_ROOT, info.coredump_mask);
+
+	EXPECT_EQ(PEER_DIED, peer_does(&self->peer, raises, SIGQUIT));
+	await_peer(&self->peer);
+	expect_core(_metadata, self->peer.pidfd, variant->told,
+		    PIDFD_COREDUMP_ROOT, SIGQUIT, SI_TKILL);
+}
+
+TEST_F(core, is_not_told_of_other_deaths)
+{
+	struct pidfd_info info;
+
+	EXPECT_EQ(0, sys_pidfd_send_signal(self->peer.pidfd, SIGKILL, NULL, 0));
+	await_peer(&self->peer);
+	EXPECT_EQ(0, get_info(self->peer.pidfd,
+			      PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP, &info));
+	EXPECT_EQ(PIDFD_INFO_EXIT | PIDFD_INFO_CGROUPID, info.mask);
+	EXPECT_EQ(0, info.coredump_mask);
+	EXPECT_EQ(SIGKILL, info.exit_code);
+}
+
+/* Namespaces. */
+
+static const struct ns {
+	const char *name;
+	unsigned int cmd;
+	int flag;
+} namespaces[] = {
+	{ "cgroup",	PIDFD_GET_CGROUP_NAMESPACE,	CLONE_NEWCGROUP },
+	{ "ipc",	PIDFD_GET_IPC_NAMESPACE,	CLONE_NEWIPC },
+	{ "mnt",	PIDFD_GET_MNT_NAMESPACE,	CLONE_NEWNS },
+	{ "net",	PIDFD_GET_NET_NAMESPACE,	CLONE_NEWNET },
+	{ "pid",	PIDFD_GET_PID_NAMESPACE,	0 },
+	{ "pid_for_children", PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE, CLONE_NEWPID },
+	{ "time",	PIDFD_GET_TIME_NAMESPACE,	CLONE_NEWTIME },
+	{ "time_for_children", PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE, CLONE_NEWTIME },
+	{ "user",	PIDFD_GET_USER_NAMESPACE,	CLONE_NEWUSER },
+	{ "uts",	PIDFD_GET_UTS_NAMESPACE,	CLONE_NEWUTS },
+};
+
+#define N_NAMESPACES ARRAY_SIZE(namespaces)
+#define ALL_NAMESPACES (CLONE_NEWCGROUP | CLONE_NEWIPC | CLONE_NEWNS |	\
+			CLONE_NEWNET | CLONE_NEWPID | CLONE_NEWTIME |	\
+			CLONE_NEWUSER | CLONE_NEWUTS)
+
+static __u64 ns_in_proc(pid_t pid, const char *name)
+{
+	char path[64];
+	struct stat st;
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/%s", pid, name);
+	return stat(path, &st) ? 0 : st.st_ino;
+}
+
+static long leaves_all_namespaces(long unused)
+{
+	pid_t pid;
+
+	if (unshare(ALL_NAMESPACES))
+		return errno;
+
+	/* A pid namespace is one when it has an init; who ends with us. */
+	pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		for (;;)
+			pause();
+	}
+	return pid < 0 ? errno : 0;
+}
+
+FIXTURE(namespaces)
+{
+	struct numbers before;
+	struct peer peer;
+	__u64 ns[N_NAMESPACES];
+};
+
+FIXTURE_SETUP(namespaces)
+{
+	rust_setup(_metadata, &self->before);
+	/* Once for itself, and then for its children. */
+	ASSERT_EQ(0, start_peer(&self->peer, CLONE_PIDFD | CLONE_NEWPID |
+				CLONE_NEWTIME));
+	ASSERT_EQ(0, peer_does(&self->peer, leaves_all_namespaces, 0));
+	for (size_t i = 0; i < N_NAMESPACES; i++) {
+		self->ns[i] = ns_in_proc(self->peer.pid, namespaces[i].name);
+		ASSERT_NE(0, self->ns[i]);
+	}
+}
+
+FIXTURE_TEARDOWN(namespaces)
+{
+	end_peer(&self->peer);
+	rust_teardown(_metadata, &self->before);
+}
+
+TEST_F(namespaces, are_those_in_proc)
+{
+	for (size_t i = 0; i < N_NAMESPACES; i++) {
+		const struct ns *ns = &namespaces[i];
+		int fd = ioctl(self->peer.pidfd, ns->cmd, 0);
+
+		ASSERT_GE(fd, 0);
+		EXPECT_EQ(self->ns[i], ino_of(fd)) {
+			TH_LOG("%s", ns->name);
+		}
+		/* All are its own, and those for its children are others. */
+		EXPECT_NE(ns_in_proc(getpid(), ns->name), ino_of(fd)) {
+			TH_LOG("%s", ns->name);
+		}
+		for (size_t j = 0; j < i; j++)
+			EXPECT_NE(self->ns[j], ino_of(fd));
+		EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
+		close(fd);
+	}
+}
+
+TEST_F(namespaces, take_no_argument)
+{
+	for (size_t i = 0; i < N_NAMESPACES; i++) {
+		EXPECT_EQ(EINVAL, ERROR_OF(ioctl(self->peer.pidfd,
+						 namespaces[i].cmd, 1)));
+	}
+}
+
+static int errors_of_ioctls(int fd)
+{
+	int error = 0;
+
+	for (size_t i = 0; i < N_NAMESPACES; i++) {
+		int this = ERROR_OF(ioctl(fd, namespaces[i].cmd, 0));
+
+		if (i && this != error)
+			return 255;
+		error = this;
+	}
+	return error;
+}
+
+TEST_F(namespaces, are_not_for_the_unprivileged)
+{
+	EXPECT_EQ(EACCES, as_nobody(errors_of_ioctls, self->peer.pidfd));
+}
+
+TEST_F(namespaces, are_gone_with_the_process)
+{
+	tell_peer(&self->peer, 0);
+	ASSERT_EQ(0, await_zombie(self->peer.pid));
+	EXPECT_EQ(ESRCH, errors_of_ioctls(self->peer.pidfd));
+	await_peer(&self->peer);
+	EXPECT_EQ(ESRCH, errors_of_ioctls(self->peer.pidfd));
+	EXPECT_EQ(ESRCH, ERROR_OF(setns(self->peer.pidfd, CLONE_NEWUTS)));
+}
+
+static const int combinations[] = {
+	CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWNET, CLONE_NEWNS, CLONE_NEWCGROUP,
+	CLONE_NEWPID, CLONE_NEWTIME, CLONE_NEWUSER,
+	CLONE_NEWUTS | CLONE_NEWIPC,
+	CLONE_NEWNET | CLONE_NEWNS | CLONE_NEWPID,
+	CLONE_NEWTIME | CLONE_NEWCGROUP,
+	CLONE_NEWUSER | CLONE_NEWNS | CLONE_NEWUTS,
+	ALL_NAMESPACES & ~CLONE_NEWUSER,
+	ALL_NAMESPACES,
+};
+
+/*
+ * Which one of the own namespaces is not as it should be; 0 for none. Whoever
+ * joins a process is where that is, and not where its children would be.
+ */
+static int joins(const __u64 *ns, int pidfd, int flags)
+{
+	__u64 want[N_NAMESPACES], itself = 0;
+
+	for (size_t i = 0; i < N_NAMESPACES; i++) {
+		const struct ns *n = &namespaces[i];
+
+		if (n->cmd == PIDFD_GET_PID_NAMESPACE ||
+		    n->cmd == PIDFD_GET_TIME_NAMESPACE)
+			itself = ns[i];
+		want[i] = ns_in_proc(getpid(), n->name);
+		if (n->cmd == PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE ||
+		    n->cmd == PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE)
+			want[i] = n->flag & flags ? itself : want[i];
+		else if (n->flag & flags)
+			want[i] = ns[i];
+	}
+	if (setns(pidfd, flags))
+		return 100;
+	for (size_t i = 0; i < N_NAMESPACES; i++)
+		if (ns_in_proc(getpid(), namespaces[i].name) != want[i])
+			return i + 1;
+	return 0;
+}
+
+TEST_F(namespaces, are_joined_as_many_as_asked_for)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(combinations); i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(joins(self->ns, self->peer.pidfd, combinations[i]));
+		EXPECT_EQ(0, wait_for_pid(pid)) {
+			TH_LOG("joining %x", combinations[i]);
+		}
+	}
+	EXPECT_EQ(EINVAL, ERROR_OF(setns(self->peer.pidfd, 0)));
+	EXPECT_EQ(EINVAL, ERROR_OF(setns(self->peer.pidfd, CLONE_VM)));
+	EXPECT_EQ(EINVAL, ERROR_OF(setns(self->peer.pidfd, CLONE_NEWUTS | CLONE_VM)));
+}
+
+static int error_of_setns(int fd)
+{
+	return ERROR_OF(setns(fd, CLONE_NEWUTS));
+}
+
+TEST_F(namespaces, are_not_joined_by_the_unprivileged)
+{
+	EXPECT_EQ(EPERM, as_nobody(error_of_setns, self->peer.pidfd));
+}
+
+/* The pidfd whose last close kills. */
+
+PEER_FIXTURE(autokill, CLONE_PIDFD | CLONE_AUTOREAP | CLONE_PIDFD_AUTOKILL)
+
+/* The one that kills was closed; @left is another. */
+static void expect_killed(struct __test_metadata *_metadata, struct peer *peer,
+			  int left)
+{
+	EXPECT_TRUE(is_reaped(left));
+	EXPECT_EQ(SIGKILL, exit_told(left));
+	peer->pid = -1;
+	EXPECT_NO_CHILD();
+}
+
+TEST_F(autokill, happens_on_the_last_close)
+{
+	int other = sys_pidfd_open(self->peer.pid, 0), copy;
+
+	EXPECT_EQ(O_RDWR | O_TRUNC, fcntl(self->peer.pidfd, F_GETFL));
+	EXPECT_EQ(O_RDWR, fcntl(other, F_GETFL));
+	copy = dup(self->peer.pidfd);
+	close(self->peer.pidfd);
+	EXPECT_TRUE(is_alive(&self->peer));
+	self->peer.pidfd = -1;
+	close(copy);
+	expect_killed(_metadata, &self->peer, other);
+	close(other);
+}
+
+TEST_F(autokill, does_not_happen_on_the_close_of_another_pidfd)
+{
+	struct handle h;
+	int fds[4];
+
+	ASSERT_EQ(0, handle_of(self->peer.pidfd, &h));
+	fds[0] = sys_pidfd_open(self->peer.pid, 0);
+	fds[1] = peer_pidfd(self->peer.sock);
+	fds[2] = open_handle(&h, 0);
+	fds[3] = reopen(self->peer.pidfd, O_PATH);
+	for (int i = 0; i < 4; i++) {
+		EXPECT_GE(fds[i], 0);
+		EXPECT_EQ(0, fcntl(fds[i], F_GETFL) & O_TRUNC);
+		close(fds[i]);
+		ASSERT_TRUE(is_alive(&self->peer));
+	}
+	EXPECT_EQ(EINVAL, ERROR_OF(open_handle(&h, O_TRUNC)));
+	EXPECT_TRUE(is_alive(&self->peer));
+}
+
+TEST_F(autokill, is_not_got_by_reopening)
+{
+	static const int flags[] = { O_RDWR, O_RDWR | O_TRUNC, O_RDONLY | O_TRUNC };
+	int other;
+
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		other = reopen(self->peer.pidfd, flags[i]);
+		if (other >= 0) {
+			EXPECT_EQ(0, fcntl(other, F_GETFL) & O_TRUNC);
+			close(other);
+		}
+		ASSERT_TRUE(is_alive(&self->peer));
+	}
+
+	/* Nor does it put off what the first one does. */
+	other = reopen(self->peer.pidfd, O_RDWR);
+	EXPECT_GE(other, 0);
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	expect_killed(_metadata, &self->peer, other);
+	close(other);
+}
+
+TEST_F(autokill, cannot_be_switched_off)
+{
+	int other = sys_pidfd_open(self->peer.pid, 0);
+
+	EXPECT_EQ(0, fcntl(self->peer.pidfd, F_SETFL, 0));
+	EXPECT_EQ(O_RDWR | O_TRUNC, fcntl(self->peer.pidfd, F_GETFL));
+	EXPECT_EQ(0, fcntl(other, F_SETFL, O_TRUNC));
+	EXPECT_EQ(O_RDWR, fcntl(other, F_GETFL));
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	expect_killed(_metadata, &self->peer, other);
+	close(other);
+}
+
+TEST_F(autokill, waits_for_another_process_that_has_the_pidfd)
+{
+	int other = sys_pidfd_open(self->peer.pid, 0);
+	struct child c;
+
+	ASSERT_EQ(0, start_child(&c, 0));
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	EXPECT_TRUE(is_alive(&self->peer));
+
+	/* It ends, and with it the last one. */
+	tell_child(&c, 0);
+	EXPECT_EQ(0, wait_for_pid(c.pid));
+	expect_killed(_metadata, &self->peer, other);
+	close(c.tell);
+	close(c.pidfd);
+	close(other);
+}
+
+TEST_F(autokill, waits_for_a_pidfd_under_way)
+{
+	int other = sys_pidfd_open(self->peer.pid, 0), sockets[2];
+
+	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets));
+	ASSERT_EQ(0, send_fd(sockets[0], self->peer.pidfd));
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	EXPECT_TRUE(is_alive(&self->peer));
+	close(sockets[0]);
+	close(sockets[1]);
+	expect_killed(_metadata, &self->peer, other);
+	close(other);
+}
+
+static long blocks_all_signals(long unused)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	return sigprocmask(SIG_BLOCK, &all, NULL);
+}
+
+TEST_F(autokill, cannot_be_blocked)
+{
+	int other = sys_pidfd_open(self->peer.pid, 0);
+
+	EXPECT_EQ(0, peer_does(&self->peer, blocks_all_signals, 0));
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	expect_killed(_metadata, &self->peer, other);
+	close(other);
+}
+
+TEST_F(autokill, of_the_dead_does_nothing)
+{
+	pid_t pid = self->peer.pid;
+	struct peer next;
+
+	tell_peer(&self->peer, 6);
+	EXPECT_TRUE(is_reaped(self->peer.pidfd));
+	EXPECT_EQ(EXITED(6), exit_told(self->peer.pidfd));
+	self->peer.pid = -1;
+
+	/* Least of all to who has its pid now. */
+	ASSERT_EQ(0, start_peer_as(&next, CLONE_PIDFD, false, pid));
+	close(self->peer.pidfd);
+	self->peer.pidfd = -1;
+	EXPECT_TRUE(is_alive(&next));
+	end_peer(&next);
+}
+
+TEST_F(autokill, of_a_clone_that_failed_does_nothing)
+{
+	struct __clone_args args = {
+		.flags	= CLONE_PIDFD | CLONE_AUTOREAP | CLONE_PIDFD_AUTOKILL,
+		.pidfd	= 8,
+	};
+
+	EXPECT_EQ(EFAULT, ERROR_OF(sys_clone3(&args, sizeof(args))));
+	EXPECT_TRUE(is_alive(&self->peer));
+}
+
+RUST_TEST_MAIN
