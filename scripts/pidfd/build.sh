@@ -73,9 +73,9 @@ run() {
 	echo "build: $what took $((SECONDS - start)) s" >&2
 }
 
-# What the kernel is made of, other than the source.
+# What the tree is made of, other than the source.
 ours_newer_than() {
-	find "$top"/{include,kernel,rust,samples/rust,scripts} "$BUILD/tools.mk" \
+	find "$top"/{fs,include,kernel,rust,samples/rust,scripts,tools} "$BUILD/tools.mk" \
 		-type f -newer "$1" -print -quit
 }
 
@@ -114,7 +114,8 @@ kernel() {
 		[ -z "$(ours_newer_than "$BUILD/stamp")" ]; then
 		return
 	fi
-	touch "$BUILD/stamp.new"
+	# As old as the beginning: what is changed meanwhile is not in this build.
+	echo "${source:-$SERIES}" >"$BUILD/stamp.new"
 
 	if [ -n "$source" ]; then
 		[ -d "$source" ] || die "KERNEL_SRC=$source is no directory"
@@ -138,7 +139,6 @@ kernel() {
 	configure
 	run "kernel and modules" "$log/kernel.log" -C "$tree" O="$obj" bzImage modules
 
-	echo "${KERNEL_SRC:-$SERIES}" >"$BUILD/stamp.new"
 	mv "$BUILD/stamp.new" "$BUILD/stamp"
 }
 
@@ -154,18 +154,58 @@ modules() {
 	find "$BUILD/modules" -name '*.ko'
 }
 
+# Some tests use offsetof() and count on a C library whose headers bring it along.
+includes="-isystem $obj/usr/include -include stddef.h"
+
 # Userspace tests, as the kernel builds and installs them.
 selftests() {
 	run "kernel headers" "$log/headers.log" -C "$tree" O="$obj" headers
 	run "selftests $*" "$log/selftests.log" -C "$tree/tools/testing/selftests" \
-		O="$obj" KBUILD_OUTPUT="$BUILD/kselftest-build" KHDR_INCLUDES="-isystem $obj/usr/include" \
+		O="$obj" KBUILD_OUTPUT="$BUILD/kselftest-build" KHDR_INCLUDES="$includes" \
 		TARGETS="$*" FORCE_TARGETS=1 INSTALL_PATH="$BUILD/kselftest" install
+}
+
+# Programs of collections that as a whole want more than there is here, each as
+# COLLECTION:PROGRAM, next to those that were installed.
+programs() {
+	local word collection program dir
+
+	for word in "$@"; do
+		collection=${word%:*} program=${word#*:}
+		dir=$BUILD/kselftest-build/$collection
+		mkdir -p "$dir" "$BUILD/kselftest/$collection"
+		run "$collection/$program" "$log/selftests-$program.log" \
+			-C "$tree/tools/testing/selftests/$collection" OUTPUT="$dir" \
+			KHDR_INCLUDES="$includes" "$dir/$program"
+		cp "$dir/$program" "$BUILD/kselftest/$collection/"
+		grep -qx "$word" "$BUILD/kselftest/kselftest-list.txt" ||
+			echo "$word" >>"$BUILD/kselftest/kselftest-list.txt"
+	done
 }
 
 # Clippy over the kernel crate and the modules.
 clippy() {
 	run clippy "$log/clippy.log" -C "$tree" O="$obj" CLIPPY=1 \
 		kernel/pidfd/rust_pidfd.o samples/rust/rust_pidfd_watch.o
+}
+
+# The same kernel, but with rust_pidfd built in instead of a module. From a copy of
+# what is built: little of it depends on that.
+builtin() {
+	local wanted
+
+	obj=$BUILD/builtin
+	[ -d "$obj" ] || {
+		rm -rf "$obj.new"
+		cp -a "$BUILD/kernel" "$obj.new"
+		mv "$obj.new" "$obj"
+	}
+	wanted=$(sed 's/^CONFIG_PIDFD_RUST=m/CONFIG_PIDFD_RUST=y/' "$BUILD/kernel/.config")
+	if [ "$wanted" != "$(cat "$obj/.config")" ]; then
+		echo "$wanted" >"$obj/.config"
+		kmake -C "$tree" O="$obj" olddefconfig >"$log/builtin-config.log" 2>&1
+	fi
+	run "a kernel with rust_pidfd built in" "$log/builtin-kernel.log" -C "$tree" O="$obj" bzImage
 }
 
 # For the layout guard's test: a kernel crate whose layouts bindgen gets wrong.

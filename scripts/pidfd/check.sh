@@ -1,8 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# check.sh: the kernel's own checkers on our files: rustfmt, clippy, checkpatch,
-# and the semantic patches tried against the source that $BUILD/linux is made of.
+# check.sh: the kernel's own checkers on our files: rustfmt, clippy, checkpatch;
+# and the semantic patches, and what the documentation says of C's functions,
+# against the source that $BUILD/linux is made of.
 
 set -u -o pipefail
 
@@ -26,7 +27,7 @@ of() {
 	find "$@" \( -name target -o -name __pycache__ \) -prune -o -type f \
 		\( -name '*.[ch]' -o -name '*.rs' -o -name 'Kconfig*' \) -print
 }
-mapfile -t sources < <(of include kernel rust samples)
+mapfile -t sources < <(of fs include kernel rust samples)
 mapfile -t tests < <(of tools)
 
 # User space has no BIT() and no __aligned(), ENOSYS is what it gets from an old
@@ -52,8 +53,14 @@ verdict $? "checkpatch: $((${#sources[@]} + ${#tests[@]})) files"
 ! grep -rn unsafe kernel/pidfd --include='*.rs'
 verdict $? "no unsafe in kernel/pidfd"
 
-SPATCH=$SPATCH LOG=$log/weave.log scripts/pidfd/weave.sh --check "$(cut -d' ' -f1 "$BUILD/woven")"
+source=$(cut -d' ' -f1 "$BUILD/woven")
+SPATCH=$SPATCH LOG=$log/weave.log scripts/pidfd/weave.sh --check "$source"
 verdict $? "semantic patches"
+
+missing=$(scripts/pidfd/twins.sh missing "$source")
+[ -z "$missing" ] || echo "Documentation/pidfd/functions.csv does not say where these functions of fs/pidfs.c are:" $missing
+[ -z "$missing" ]
+verdict $? "every function of fs/pidfs.c is in the table"
 
 # What clippy warns about is an error. It compiles only what is out of date, so
 # what it has to look at must be.

@@ -75,13 +75,10 @@ is "modules with KDIR that has no hooks is one line" one_line "no pidfd hooks"
 source=$(cut -d' ' -f1 "$build/woven")
 tree=$tmp/tree
 mkdir "$tree"
-(cd "$source" && cp --parents kernel/fork.c kernel/Makefile fs/pidfs.c fs/coredump.c init/Kconfig \
-	include/linux/pidfs.h samples/rust/Kconfig samples/rust/Makefile tools/testing/selftests/Makefile \
-	rust/kernel/{lib,fs,seq_file,uaccess}.rs rust/kernel/fs/file.rs rust/kernel/sync/poll.rs \
-	rust/bindings/bindings_helper.h rust/helpers/helpers.c "$tree")
+"$top/scripts/pidfd/weave.sh" --files | (cd "$source" && xargs cp --parents -t "$tree")
 sed -i 's/put_user(pidfd, args->pidfd)/put_user(args->pidfd, pidfd)/' "$tree/kernel/fork.c"
 "$top/scripts/pidfd/weave.sh" --check "$tree" >"$tmp/out" 2>"$tmp/err"
-is "a hook that does not match is one line with rule and file" one_line "clone.cocci matches 0 times in kernel/fork.c"
+is "a hook that does not match is one line with rule and file" one_line "clone.cocci puts 'pidfd_provider_clone(' into kernel/fork.c 0 times"
 
 make_ guest CMD='uname -r'
 is "uname -r prints its one line and nothing else" \

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kselftest.sh LIMIT COLLECTION...: inside the guest, run the installed programs
-# of the collections one by one, LIMIT seconds each, and print what
-# run_kselftest.sh prints.
+# kselftest.sh LIMIT WHAT...: inside the guest, run installed programs one by one,
+# LIMIT seconds each, and print what run_kselftest.sh prints. WHAT is a collection
+# or COLLECTION:PROGRAM.
 #
 # run_kselftest.sh waits for whoever holds on to a program's output, and a
 # program that fails may leave children behind that do. So each gets a cgroup,
@@ -20,8 +20,9 @@ tmp=$(mktemp -d)
 mkfifo "$tmp/pipe"
 
 echo "TAP version 13"
-for collection in "$@"; do
-	for test in $(grep "^$collection:" kselftest-list.txt); do
+for what in "$@"; do
+	[[ $what = *:* ]] && words=$what$ || words=$what:
+	for test in $(grep "^$words" kselftest-list.txt); do
 		: >"$tmp/out"
 		cat "$tmp/pipe" >"$tmp/out" &
 		reader=$!

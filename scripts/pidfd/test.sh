@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # test.sh: every test, against the kernel in $BUILD/kernel. TESTS names the parts
-# to run, of: kunit upstream ours programs soak frontdoor. The last line counts.
+# to run, of: kunit upstream ours builtin programs soak frontdoor. The last line
+# counts.
 #
 # Full output goes to $BUILD/log.
 
@@ -14,11 +15,20 @@ tests=$top/tools/testing/selftests/pidfd_rust
 log=$BUILD/log
 passed=0 failed=0 skipped=0
 
-# Upstream's collections that are about pidfds.
-upstream=(pidfd clone3)
+# Upstream's collections that are about pidfds or use them, and single programs of
+# others.
+upstream=(pidfd clone3 coredump namespaces pid_namespace)
+programs=(
+	filesystems:anon_inode_test
+	filesystems/empty_mntns:clone3_empty_mntns_test
+	filesystems/mount_cycle:mount_cover_test
+	filesystems/mount_cycle:unmounted_tree_test
+	net/af_unix:scm_pidfd
+	net/af_unix:scm_rights
+)
 
 # Seconds a program may take; kselftest's own 45 are too few under emulation.
-limit=100
+limit=400
 
 count() {
 	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
@@ -54,37 +64,73 @@ guest() {
 # Build the selftests, as the kernel does, and install them in $BUILD/kselftest.
 build_selftests() {
 	"$scripts/build.sh" selftests "${upstream[@]}" pidfd_rust || exit 1
+	"$scripts/build.sh" programs "${programs[@]}" || exit 1
 }
 
 part_kunit() {
 	MODULE=no APPEND=kunit.enable=1 guest kunit true
 	results --suite 'rust_.*' "$log/kunit.dmesg"
 	local examples cases
-	examples=$(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|fs_anon_inode)_rs' "$log/kunit.dmesg")
-	cases=$(sed -nE 's/.*# rust_(pid|pidfd|anon_inode): pass:([0-9]+).*/\2/p' "$log/kunit.dmesg" |
+	examples=$(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|namespace|fs_[a-z_]*|wait_queue)_rs' "$log/kunit.dmesg")
+	cases=$(sed -nE 's/.*# rust_(pid|pidfd|pid_record|namespace|pseudo_fs|user_struct|cred_ids|wait_queue): pass:([0-9]+).*/\2/p' "$log/kunit.dmesg" |
 		awk '{ n += $1 } END { print n + 0 }')
 	echo "of these, of the abstractions here: $examples examples and $cases cases"
 }
 
+# Inside a guest: run what WHAT... names, as kselftest.sh takes it.
+kselftest() {
+	echo "cd $BUILD/kselftest && PIDFD_MODULE=$MODULE_KO $scripts/kselftest.sh $limit $*"
+}
+
 part_upstream() {
-	TIMEOUT=3000 guest upstream \
-		"cd $BUILD/kselftest && $scripts/kselftest.sh $limit ${upstream[*]}; cat /sys/kernel/debug/rust_pidfd/created"
+	# Behind the tests: the module's count, whether C was called, and whether that
+	# could be told.
+	TIMEOUT=3000 guest upstream "
+		$scripts/twins.sh count
+		$(kselftest "${upstream[@]}" "${programs[@]}")
+		echo made \$(cat /sys/kernel/debug/rust_pidfd/created)
+		$scripts/twins.sh report | sed 's/^/rust /'
+		for ((i = 0; i < 100; i++)); do rmmod rust_pidfd && break; sleep 0.1; done
+		$BUILD/kselftest/pidfd_rust/differ >/tmp/differ || tail -n 1 /tmp/differ
+		$scripts/twins.sh report | sed 's/^/c /'"
 	results --expected "$tests/expected-failures" "$log/upstream.log"
 
-	local created
-	created=$(tail -n 1 "$log/upstream.log")
+	local created called uncounted
+	created=$(sed -n 's/^made //p' "$log/upstream.log")
 	if [ "$created" -gt 100 ] 2>/dev/null; then
 		echo "ok upstream: $created pidfds were made by Rust"
 		count 1 0 0
 	else
 		fail "upstream: the module made '$created' pidfds: somebody else served them"
 	fi
+	called=$(awk '/^rust twin / && $4 { printf "%s %s(), %d times", sep, $3, $4; sep = "," }' "$log/upstream.log")
+	uncounted=$(awk '/^c twin / && !$4 { printf "%s %s()", sep, $3; sep = "," }' "$log/upstream.log")
+	if [ -n "$called" ]; then
+		fail "twins: C was called with the module loaded:$called"
+	elif [ -n "$uncounted" ]; then
+		fail "twins: without the module the same was not called either, so the count says nothing:$uncounted"
+	elif ! grep -q '^c twin ' "$log/upstream.log"; then
+		fail "twins: nothing was counted; see $log/upstream.log"
+	else
+		echo "ok twins: $(grep -c '^rust twin ' "$log/upstream.log") functions of C that Rust replaces were not called, and are without the module"
+		count 1 0 0
+	fi
 }
 
 part_ours() {
-	TIMEOUT=3000 guest ours \
-		"cd $BUILD/kselftest && PIDFD_MODULE=$MODULE_KO $scripts/kselftest.sh $limit pidfd_rust"
+	TIMEOUT=3000 guest ours "$(kselftest pidfd_rust)"
 	results "$log/ours.log"
+}
+
+# The same, and all of upstream's, where there is no module.
+part_builtin() {
+	"$scripts/build.sh" builtin || {
+		fail "builtin: the kernel with rust_pidfd built in cannot be built"
+		return
+	}
+	KERNEL=$BUILD/builtin/arch/x86/boot/bzImage MODULE=no TIMEOUT=3000 guest builtin \
+		"$(kselftest "${upstream[@]}" "${programs[@]}" pidfd_rust)"
+	results --expected "$tests/expected-failures" "$log/builtin.log"
 }
 
 # Programs that know nothing of us.
@@ -125,7 +171,7 @@ part_frontdoor() {
 
 mkdir -p "$log"
 build_selftests
-for part in ${TESTS:-kunit upstream ours programs soak frontdoor}; do
+for part in ${TESTS:-kunit upstream ours builtin programs soak frontdoor}; do
 	echo "test: $part"
 	"part_$part"
 done
