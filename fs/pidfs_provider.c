@@ -49,6 +49,7 @@ void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr)
 	if (IS_ERR_OR_NULL(record))
 		return;
 
+	/* Pairs with the store in Record::announce(). */
 	mask = smp_load_acquire(&record->mask);
 	if (mask & PIDFD_RECORD_EXIT) {
 		attr->cgroupid = record->cgroupid;

@@ -14,17 +14,18 @@
  * A provider usually lives in a module and may go away while every CPU makes
  * pidfds. What keeps a CPU from running in unloaded code:
  *
- * - A call enters the provider only with a reference on its module, taken under
- *   rcu_read_lock() while the provider is still the registered one, and gives
- *   the reference back after it has returned. The reference covers sleeping:
- *   making a file allocates, writing to the caller's memory faults.
- * - pidfd_provider_unregister() first takes the provider away from new callers
- *   and waits an RCU grace period. Whoever saw the provider before has its
- *   module reference by then, or has failed to get one because the module is
- *   going, and serves the call with C.
+ * - A call enters the provider only in a section of SRCU, in which it has found that
+ *   the provider is still the registered one, and the section lasts until the call
+ *   has returned. It may sleep: making a file allocates, writing to the caller's
+ *   memory faults.
+ * - pidfd_provider_unregister() first takes the provider away from new callers, and
+ *   waits until all sections have ended that may have found it before. It is called
+ *   by the module's exit function, and so the module is there until then.
  * - Only then do the static calls point back to C. Nobody is on the way from a
- *   check to a call: being on that way takes a module reference, and with a
- *   reference the module's exit function, and with it unregister, does not run.
+ *   check to a call: that way is part of a section.
+ * - A module that is about to go, but has not unregistered yet, gives no more
+ *   references to itself, and a file would need one. The provider then returns
+ *   -ENODEV, and C serves the call.
  * - A file keeps its file_operations' module, as any file does, and the file
  *   system behind it keeps what a path alone refers to: the module cannot be
  *   unloaded before the last of its pidfds is gone.
@@ -72,8 +73,8 @@ struct simple_xattr_cache;
 struct task_struct;
 
 /* Bits of pidfd_record::mask. */
-#define PIDFD_RECORD_EXIT	(1U << 0)
-#define PIDFD_RECORD_COREDUMP	(1U << 1)
+#define PIDFD_RECORD_EXIT	0x1
+#define PIDFD_RECORD_COREDUMP	0x2
 
 /**
  * struct pidfd_record - what stays known of a pid for the provider's pidfds
@@ -111,14 +112,14 @@ struct pidfd_record {
  *		PIDFD_STALE, PIDFD_AUTOKILL and O_RDWR. Returns the file or an
  *		ERR_PTR(): -ESRCH if the process was reaped before anyone had a
  *		pidfd of it, -ENOMEM, -ENFILE. Called in process context, may
- *		sleep.
+ *		sleep. -ENODEV lets C serve the call.
  * @clone:	serve CLONE_PIDFD: reserve a descriptor (O_CLOEXEC) in the table of
  *		the calling task, make the file, and write the number to @upidfd.
  *		Returns the descriptor with the file in @ret_file; the caller
  *		installs the two or undoes both with put_unused_fd() and fput().
  *		On error (-EMFILE, -EFAULT, and those of @alloc_file) nothing is
  *		left behind. @pid has no task yet. Called in process context, may
- *		sleep.
+ *		sleep. -ENODEV lets C serve the call.
  * @get_root:	the root of the file system in which the provider's files are,
  *		with a reference, for the caller to path_put() before it gives
  *		back its hold on the provider.
@@ -153,8 +154,8 @@ void pidfd_provider_get_root(struct path *path);
  */
 const struct pidfd_provider *pidfd_provider_hold(bool wanted);
 void pidfd_provider_put(const struct pidfd_provider *provider);
-DEFINE_CLASS(pidfd_provider, const struct pidfd_provider *,
-	     if (_T) pidfd_provider_put(_T), pidfd_provider_hold(wanted), bool wanted)
+DEFINE_CLASS(pidfd_provider, const struct pidfd_provider *, pidfd_provider_put(_T),
+	     pidfd_provider_hold(wanted), bool wanted)
 
 /* For C's extended attributes, which both sides share. */
 extern struct mutex pidfd_provider_xattr_lock;

@@ -22,6 +22,7 @@
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
 #include <linux/slab.h>
+#include <linux/srcu.h>
 #include <linux/static_call.h>
 #include <linux/uaccess.h>
 
@@ -63,6 +64,9 @@ DEFINE_STATIC_CALL(pidfd_alloc_file, pidfs_alloc_file);
 DEFINE_STATIC_CALL(pidfd_clone, pidfd_clone_c);
 DEFINE_STATIC_CALL(pidfd_get_root, pidfs_get_root);
 
+/* Who looks at the provider, or calls it, is in a section of this. */
+DEFINE_STATIC_SRCU_FAST(pidfd_provider_srcu);
+
 /**
  * pidfd_provider_hold - get the registered provider and keep it
  * @wanted: whether to do so at all
@@ -78,8 +82,8 @@ const struct pidfd_provider *pidfd_provider_hold(bool wanted)
 	if (!static_branch_unlikely(&pidfd_provider_key) || !wanted)
 		return NULL;
 
-	guard(rcu)();
-	provider = rcu_dereference(pidfd_provider);
+	guard(srcu_fast)(&pidfd_provider_srcu);
+	provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
 	if (provider && try_module_get(provider->owner))
 		return provider;
 	return NULL;
@@ -87,11 +91,12 @@ const struct pidfd_provider *pidfd_provider_hold(bool wanted)
 
 /**
  * pidfd_provider_put - give back what pidfd_provider_hold() returned
- * @provider: the provider; it may be gone when this returns
+ * @provider: the provider, which may be gone when this returns, or NULL
  */
 void pidfd_provider_put(const struct pidfd_provider *provider)
 {
-	module_put(provider->owner);
+	if (provider)
+		module_put(provider->owner);
 }
 
 /**
@@ -103,15 +108,18 @@ void pidfd_provider_put(const struct pidfd_provider *provider)
  */
 struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 {
-	const struct pidfd_provider *provider = pidfd_provider_hold(true);
 	struct file *file;
 
-	if (!provider)
-		return pidfs_alloc_file(pid, flags);
-
-	file = static_call(pidfd_alloc_file)(pid, flags);
-	pidfd_provider_put(provider);
-	return file;
+	if (static_branch_unlikely(&pidfd_provider_key)) {
+		guard(srcu_fast)(&pidfd_provider_srcu);
+		if (rcu_access_pointer(pidfd_provider)) {
+			file = static_call(pidfd_alloc_file)(pid, flags);
+			/* -ENODEV: it is about to go. */
+			if (likely(file != ERR_PTR(-ENODEV)))
+				return file;
+		}
+	}
+	return pidfs_alloc_file(pid, flags);
 }
 
 /**
@@ -126,15 +134,18 @@ struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 			 int __user *upidfd, struct file **ret_file)
 {
-	const struct pidfd_provider *provider = pidfd_provider_hold(true);
 	int fd;
 
-	if (!provider)
-		return pidfd_clone_c(pid, flags, upidfd, ret_file);
-
-	fd = static_call(pidfd_clone)(pid, flags, upidfd, ret_file);
-	pidfd_provider_put(provider);
-	return fd;
+	if (static_branch_unlikely(&pidfd_provider_key)) {
+		guard(srcu_fast)(&pidfd_provider_srcu);
+		if (rcu_access_pointer(pidfd_provider)) {
+			fd = static_call(pidfd_clone)(pid, flags, upidfd, ret_file);
+			/* -ENODEV: it is about to go. */
+			if (likely(fd != -ENODEV))
+				return fd;
+		}
+	}
+	return pidfd_clone_c(pid, flags, upidfd, ret_file);
 }
 
 /**
@@ -171,15 +182,14 @@ bool pidfd_provider_made(const struct dentry *dentry)
  */
 void pidfd_provider_get_root(struct path *path)
 {
-	const struct pidfd_provider *provider = pidfd_provider_hold(true);
-
-	if (!provider) {
-		pidfs_get_root(path);
-		return;
+	if (static_branch_unlikely(&pidfd_provider_key)) {
+		guard(srcu_fast)(&pidfd_provider_srcu);
+		if (rcu_access_pointer(pidfd_provider)) {
+			static_call(pidfd_get_root)(path);
+			return;
+		}
 	}
-
-	static_call(pidfd_get_root)(path);
-	pidfd_provider_put(provider);
+	pidfs_get_root(path);
 }
 
 /*
@@ -253,8 +263,8 @@ int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp)
  *
  *   who writes                              who makes one of the two
  *
- *   C's, if it is there                     lock
- *   lock                                    copy what the other has
+ *   C's, if it is there                     take the lock
+ *   take the lock                           copy what the other has
  *   Rust's, if it is there                  make it visible
  *   unlock                                  unlock
  *   C's, if it is there, and was not
@@ -377,7 +387,7 @@ void pidfd_provider_unregister(const struct pidfd_provider *provider)
 
 	static_branch_disable(&pidfd_provider_key);
 	RCU_INIT_POINTER(pidfd_provider, NULL);
-	synchronize_rcu();
+	synchronize_srcu_expedited(&pidfd_provider_srcu);
 	static_call_update(pidfd_alloc_file, pidfs_alloc_file);
 	static_call_update(pidfd_clone, pidfd_clone_c);
 	static_call_update(pidfd_get_root, pidfs_get_root);
