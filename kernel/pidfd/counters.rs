@@ -7,8 +7,10 @@ use kernel::{
         Dir,
         File, //
     },
+    fmt,
     prelude::*,
     sync::atomic::{
+        Acquire,
         Atomic,
         Relaxed, //
     }, //
@@ -17,27 +19,26 @@ use kernel::{
 /// Pidfds made since the module was loaded.
 static CREATED: Atomic<i64> = Atomic::new(0);
 
-/// Pidfds that are open, those that a clone has not installed yet included.
-static OPEN: Atomic<i64> = Atomic::new(0);
+/// Pidfds of these that have been released.
+static RELEASED: Atomic<i64> = Atomic::new(0);
 
 /// A pidfd was made.
 pub(crate) fn created() {
     CREATED.add(1, Relaxed);
-    OPEN.add(1, Relaxed);
 }
 
 /// A pidfd was released.
 pub(crate) fn released() {
-    OPEN.add(-1, Relaxed);
+    RELEASED.add(1, Relaxed);
 }
 
 /// The files `created` and `open`, a decimal number each.
 #[pin_data]
 pub(crate) struct Files {
     #[pin]
-    created: File<&'static Atomic<i64>>,
+    created: File<()>,
     #[pin]
-    open: File<&'static Atomic<i64>>,
+    open: File<()>,
     dir: Dir,
 }
 
@@ -46,13 +47,20 @@ impl Files {
         let dir = Dir::new(c"rust_pidfd");
 
         try_pin_init!(Self {
-            created <- dir.read_callback_file(c"created", &CREATED, &show),
-            open <- dir.read_callback_file(c"open", &OPEN, &show),
+            created <- dir.read_callback_file(c"created", (), &show_created),
+            open <- dir.read_callback_file(c"open", (), &show_open),
             dir,
         })
     }
 }
 
-fn show(counter: &&'static Atomic<i64>, f: &mut kernel::fmt::Formatter<'_>) -> kernel::fmt::Result {
-    writeln!(f, "{}", counter.load(Relaxed))
+fn show_created(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    writeln!(f, "{}", CREATED.load(Relaxed))
+}
+
+/// Pidfds that are open, those that a clone has not installed yet included.
+fn show_open(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    // In this order, so that what is released meanwhile does not make it negative.
+    let released = RELEASED.load(Acquire);
+    writeln!(f, "{}", CREATED.load(Relaxed) - released)
 }

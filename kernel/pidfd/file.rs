@@ -49,12 +49,20 @@ impl PidFdFile {
     /// Makes a file for `pid`, unless it was reaped before anybody had one.
     pub(crate) fn create(pid: &Pid, flags: u32) -> Result<ARef<File>> {
         pid.register(GFP_KERNEL)?;
-        Self::open(&file_system::PIDFS.path(pid.into())?, flags & !PIDFD_STALE)
+        let (flags, kept) = Self::flags(flags & !PIDFD_STALE);
+        file_system::PIDFS.open(pid, flags, kept)
     }
 
-    /// Opens a file, for reading and writing whatever `flags` say.
+    /// Opens a file that was found.
     pub(crate) fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
-        path.open_with(flags | O_RDWR, flags & (PIDFD_THREAD | PIDFD_AUTOKILL))
+        let (flags, kept) = Self::flags(flags);
+        path.open_with(flags, kept)
+    }
+
+    /// With what flags a file is opened, which is for reading and writing whatever `flags` say, and
+    /// which it keeps.
+    fn flags(flags: u32) -> (u32, u32) {
+        (flags | O_RDWR, flags & (PIDFD_THREAD | PIDFD_AUTOKILL))
     }
 }
 

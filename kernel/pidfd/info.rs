@@ -39,11 +39,10 @@ pub(crate) fn get_info(pid: &Pid, arg: UserPtr, size: usize) -> Result<isize> {
     }
 
     let record = pid.record().ok_or(ESRCH)?;
-    let mut info = loop {
-        if let Some(info) = collect(pid, record, wanted)? {
-            break info;
-        }
-    };
+    let mut info = Info::default();
+    while !info.collect(pid, record, wanted)? {
+        info = Info::default();
+    }
     if wanted & mask::SUPPORTED_MASK != 0 {
         info.mask |= mask::SUPPORTED_MASK;
         info.supported_mask = mask::SUPPORTED;
@@ -53,43 +52,41 @@ pub(crate) fn get_info(pid: &Pid, arg: UserPtr, size: usize) -> Result<isize> {
     Ok(0)
 }
 
-/// One look at the process; [`None`] if it changed meanwhile, and it takes another.
-fn collect(pid: &Pid, record: &Record, wanted: u64) -> Result<Option<Info>> {
-    let mut info = Info::default();
-
-    // First the task: without one, the end is recorded.
-    let task = pid.get_task(PidType::Pid);
-
-    if wanted & mask::EXIT != 0 {
-        if let Some(exit) = exit_record::exit(record, task.as_deref()) {
-            info.set_exit(exit);
-        }
-    }
-    if wanted & mask::COREDUMP != 0 {
-        info.set_coredump(record);
-    }
-
-    let Some(task) = task else {
-        // Nothing is left of it but how it ended.
-        return match wanted & mask::EXIT {
-            0 => Err(ESRCH),
-            _ => Ok(Some(info)),
-        };
-    };
-    if wanted & mask::COREDUMP != 0 && info.coredump_mask == 0 {
-        info.set_would_dump(&task);
-    }
-    info.set_creds(&task);
-    info.set_cgroup(&task);
-    // Last the pids, which are the first to be out of date.
-    info.set_pids(pid, &task);
-
-    // It was reaped meanwhile, or has lost its pid to a thread that called exec.
-    let complete = pid.is_of(&task) && info.tgid != 0;
-    Ok(complete.then_some(info))
-}
-
 impl Info {
+    /// One look at the process, for an empty `self`. Tells whether it saw the same process all the
+    /// time; else it takes another look.
+    fn collect(&mut self, pid: &Pid, record: &Record, wanted: u64) -> Result<bool> {
+        // First the task: without one, the end is recorded.
+        let task = pid.get_task(PidType::Pid);
+
+        if wanted & mask::EXIT != 0 {
+            if let Some(exit) = exit_record::exit(record, task.as_deref()) {
+                self.set_exit(exit);
+            }
+        }
+        if wanted & mask::COREDUMP != 0 {
+            self.set_coredump(record);
+        }
+
+        let Some(task) = task else {
+            // Nothing is left of it but how it ended.
+            return match wanted & mask::EXIT {
+                0 => Err(ESRCH),
+                _ => Ok(true),
+            };
+        };
+        if wanted & mask::COREDUMP != 0 && self.coredump_mask == 0 {
+            self.set_would_dump(&task);
+        }
+        self.set_creds(&task);
+        self.set_cgroup(&task);
+        // Last the pids, which are the first to be out of date.
+        self.set_pids(pid, &task);
+
+        // It was reaped meanwhile, or has lost its pid to a thread that called exec.
+        Ok(pid.is_of(&task) && self.tgid != 0)
+    }
+
     fn set_exit(&mut self, exit: Exit) {
         self.mask |= mask::EXIT;
         self.exit_code = exit.exit_code;

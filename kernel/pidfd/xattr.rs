@@ -5,6 +5,7 @@
 use kernel::{
     fs::xattr::{
         XattrHandler,
+        XattrName,
         XattrValue, //
     },
     pid::Pid,
@@ -18,11 +19,11 @@ impl XattrHandler for PidFdXattrs {
 
     const PREFIX: &'static CStr = c"trusted.";
 
-    fn get(pid: &Pid, name: &CStr, value: XattrValue<'_>) -> Result<usize> {
+    fn get(pid: &Pid, name: XattrName<'_>, value: XattrValue<'_>) -> Result<usize> {
         pid.record().ok_or(ESRCH)?.xattrs().get(name, value)
     }
 
-    fn set(pid: &Pid, name: &CStr, value: Option<&[u8]>, flags: u32) -> Result {
+    fn set(pid: &Pid, name: XattrName<'_>, value: Option<&[u8]>, flags: u32) -> Result {
         pid.record().ok_or(ESRCH)?.xattrs().set(name, value, flags)
     }
 }

@@ -56,6 +56,7 @@ LAYOUT_FIELD(cred, fsgid);
 
 LAYOUT(dentry);
 LAYOUT_FIELD(dentry, d_inode);
+LAYOUT_FIELD(dentry, d_lockref);
 LAYOUT_FIELD(dentry, d_sb);
 
 LAYOUT(dentry_operations);

@@ -35,15 +35,32 @@ impl Credential {
         // SAFETY: By the type invariants, `self` is valid; ids do not change once the credentials
         // are in use.
         let cred = unsafe { &*self.as_ptr() };
+        // Nearly always all are the same, and need to be looked up once.
+        let (ruid, rgid) = (uid(cred.uid), gid(cred.gid));
+        let uid = |id| {
+            if id == cred.uid.val {
+                ruid
+            } else {
+                uid(bindings::kuid_t { val: id })
+            }
+        };
+        let gid = |id| {
+            if id == cred.gid.val {
+                rgid
+            } else {
+                gid(bindings::kgid_t { val: id })
+            }
+        };
+
         Ids {
-            ruid: uid(cred.uid),
-            rgid: gid(cred.gid),
-            euid: uid(cred.euid),
-            egid: gid(cred.egid),
-            suid: uid(cred.suid),
-            sgid: gid(cred.sgid),
-            fsuid: uid(cred.fsuid),
-            fsgid: gid(cred.fsgid),
+            ruid,
+            rgid,
+            euid: uid(cred.euid.val),
+            egid: gid(cred.egid.val),
+            suid: uid(cred.suid.val),
+            sgid: gid(cred.sgid.val),
+            fsuid: uid(cred.fsuid.val),
+            fsgid: gid(cred.fsgid.val),
         }
     }
 }

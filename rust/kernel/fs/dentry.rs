@@ -10,7 +10,14 @@ use crate::{
     error::from_err_ptr,
     fs::File,
     prelude::*,
-    sync::aref::ARef,
+    sync::{
+        aref::ARef,
+        atomic::{
+            Acquire,
+            Atomic, //
+        },
+        rcu, //
+    },
     types::Opaque, //
 };
 use core::{
@@ -70,8 +77,8 @@ impl Path {
     /// Opens the file, with the file operations of its inode and the current task's credentials.
     ///
     /// `flags` are those of `open(2)`, as far as they concern an open file. Permissions are not
-    /// looked at. The file is in no descriptor table yet, see [`FileDescriptorReservation`]. Process
-    /// context, may sleep.
+    /// looked at. The file is in no descriptor table yet, see [`FileDescriptorReservation`].
+    /// Process context, may sleep.
     ///
     /// # Errors
     ///
@@ -138,7 +145,63 @@ unsafe impl Send for Stash {}
 // SAFETY: C changes it atomically.
 unsafe impl Sync for Stash {}
 
+/// A dentry, with a reference.
+///
+/// # Invariants
+///
+/// The pointer is valid, and holds a reference.
+pub struct Dentry(NonNull<bindings::dentry>);
+
+impl Dentry {
+    /// Takes over a reference that a C function returned.
+    ///
+    /// # Safety
+    ///
+    /// `dentry` must be valid, and the caller must give up a reference to it.
+    #[inline]
+    pub unsafe fn from_raw(dentry: NonNull<bindings::dentry>) -> Self {
+        // INVARIANT: As the caller promises.
+        Self(dentry)
+    }
+
+    /// Gives up the reference, for a C function to take over.
+    #[inline]
+    pub fn into_raw(self) -> *mut bindings::dentry {
+        ManuallyDrop::new(self).as_ptr()
+    }
+
+    /// Returns a raw pointer to the C struct.
+    #[inline]
+    pub fn as_ptr(&self) -> *mut bindings::dentry {
+        self.0.as_ptr()
+    }
+}
+
+impl Drop for Dentry {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: By the type invariants, the reference is ours to drop.
+        unsafe { bindings::dput(self.as_ptr()) };
+    }
+}
+
 impl Stash {
+    /// Returns the dentry that is in it, unless its last user is gone.
+    #[doc(alias = "stashed_dentry_get")]
+    #[inline]
+    pub fn get(&self) -> Option<Dentry> {
+        let _rcu = rcu::read_lock();
+        // SAFETY: By the type invariants, `self` is valid; C changes the field atomically.
+        let dentry = unsafe { Atomic::from_ptr(self.as_ptr()) }.load(Acquire);
+        let dentry = NonNull::new(dentry)?;
+        // SAFETY: By the type invariants, a dentry that was found here under the RCU read lock is
+        // not freed before the end of that.
+        let alive =
+            unsafe { bindings::lockref_get_not_dead(&raw mut (*dentry.as_ptr()).d_lockref) };
+        // INVARIANT: It is alive, and the reference was taken just now.
+        alive.then_some(Dentry(dentry))
+    }
+
     /// Creates a reference from a pointer to a C field.
     ///
     /// # Safety

@@ -138,13 +138,8 @@ where
         };
 
         // SAFETY: `sb` is a super block of our file system, mounted during the call.
-        match unsafe { super::pseudo::PseudoFs::<T>::of_super(sb) }.path(object) {
-            Ok(path) => {
-                let path = path.into_raw();
-                // SAFETY: The reference to the mount is ours to drop; that to the dentry is C's now.
-                unsafe { bindings::mntput(path.mnt) };
-                path.dentry
-            }
+        match unsafe { super::pseudo::PseudoFs::<T>::of_super(sb) }.dentry(&object) {
+            Ok(dentry) => dentry.into_raw(),
             Err(err) => err.to_ptr(),
         }
     }

@@ -32,6 +32,7 @@ use crate::{
     },
     fs::{
         dentry::{
+            Dentry,
             Path,
             Stash, //
         },
@@ -55,7 +56,8 @@ use crate::{
         xattr::{
             XattrHandler,
             XattrHandlers, //
-        }, //
+        },
+        File, //
     },
     module::this_module,
     prelude::*,
@@ -134,7 +136,7 @@ pub trait PseudoFileSystem: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// Those of [`PseudoFs::path`], if the object has no such place.
+    /// Those of [`PseudoFs::dentry`], if the object has no such place.
     fn stash<'a>(object: &'a Self::Object) -> Result<&'a Stash>
     where
         Self: 'a;
@@ -224,39 +226,84 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         Ok(Mount(self))
     }
 
-    /// Returns the path of an object's file.
+    /// Returns the dentry of an object.
     ///
-    /// It is the same, down to the inode, for all who ask while one of them has it. Process context,
-    /// may sleep.
+    /// It is the same, down to the inode, for all who ask while one of them has it. Process
+    /// context, may sleep.
     ///
     /// # Errors
     ///
     /// - [`ENODEV`] if the file system is not mounted, or its module is being unloaded.
     /// - [`ENOMEM`] if memory runs out.
     /// - Those of [`PseudoFileSystem::stash`].
-    #[doc(alias = "path_from_stashed")]
     #[inline]
-    pub fn path(&'static self, object: ARef<T::Object>) -> Result<Path> {
+    pub fn dentry(&'static self, object: &T::Object) -> Result<Dentry> {
+        let stash = T::stash(object)?;
+
+        match stash.get() {
+            Some(dentry) => Ok(dentry),
+            None => self.new_dentry(object, stash),
+        }
+    }
+
+    #[doc(alias = "path_from_stashed")]
+    fn new_dentry(&'static self, object: &T::Object, stash: &Stash) -> Result<Dentry> {
         let mnt = self.mnt.load(Acquire);
         if mnt.is_null() {
             return Err(ENODEV);
         }
-        let stash = T::stash(&object)?.as_ptr();
 
         let mut path = bindings::path::default();
-        // SAFETY: The mount is ours, and valid as long as the module's code runs. The stash lives as
-        // long as the object, and so as long as the inode, and the dentry, that own a reference to
-        // it. That reference, C takes from us.
+        // SAFETY: The mount is ours, and valid as long as the module's code runs. The stash lives
+        // as long as the object, and so as long as the inode, and the dentry, that own a reference
+        // to it. That reference, C takes from us.
         to_result(unsafe {
             bindings::path_from_stashed(
-                stash,
+                stash.as_ptr(),
                 mnt,
-                ARef::into_raw(object).as_ptr().cast(),
+                ARef::into_raw(ARef::from(object)).as_ptr().cast(),
                 &mut path,
             )
         })?;
-        // SAFETY: On success the path has a reference to dentry and mount, and both are ours.
-        Ok(unsafe { Path::from_raw(path) })
+        // SAFETY: On success the path has references to mount and dentry, and both are ours.
+        unsafe {
+            bindings::mntput(path.mnt);
+            Ok(Dentry::from_raw(NonNull::new_unchecked(path.dentry)))
+        }
+    }
+
+    /// Returns the path of an object's file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PseudoFs::dentry`].
+    #[inline]
+    pub fn path(&'static self, object: &T::Object) -> Result<Path> {
+        let dentry = self.dentry(object)?.into_raw();
+
+        // SAFETY: There is a dentry, and so a mount, of which a reference is taken.
+        unsafe {
+            let mnt = bindings::mntget(self.mnt.load(Acquire));
+            Ok(Path::from_raw(bindings::path { mnt, dentry }))
+        }
+    }
+
+    /// Opens an object's file, as [`Path::open_with`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`PseudoFs::dentry`] and [`Path::open`].
+    #[inline]
+    pub fn open(&'static self, object: &T::Object, flags: u32, kept: u32) -> Result<ARef<File>> {
+        let dentry = self.dentry(object)?;
+        let path = bindings::path {
+            mnt: self.mnt.load(Acquire),
+            dentry: dentry.as_ptr(),
+        };
+
+        // SAFETY: We have a reference to the dentry. The mount is ours, and valid as long as the
+        // module's code runs.
+        unsafe { Path::borrow(&path) }.open_with(flags, kept)
     }
 
     /// Returns the root, in which there is nothing.
@@ -439,9 +486,9 @@ mod tests {
             xattr::{
                 SimpleXattrs,
                 XattrList,
+                XattrName,
                 XattrValue, //
-            },
-            File, //
+            }, //
         },
         sync::poll::PollTable,
         types::Opaque,
@@ -601,11 +648,11 @@ mod tests {
 
         const PREFIX: &'static CStr = c"trusted.";
 
-        fn get(thing: &Thing, name: &CStr, value: XattrValue<'_>) -> Result<usize> {
+        fn get(thing: &Thing, name: XattrName<'_>, value: XattrValue<'_>) -> Result<usize> {
             thing.xattrs().get(name, value)
         }
 
-        fn set(thing: &Thing, name: &CStr, value: Option<&[u8]>, flags: u32) -> Result {
+        fn set(thing: &Thing, name: XattrName<'_>, value: Option<&[u8]>, flags: u32) -> Result {
             thing.xattrs().set(name, value, flags)
         }
     }
@@ -710,7 +757,7 @@ mod tests {
     #[test]
     fn has_no_paths_unless_mounted() {
         let thing = Thing::new(1);
-        assert_eq!(THINGS.path(thing.clone()).err(), Some(ENODEV));
+        assert_eq!(THINGS.path(&thing).err(), Some(ENODEV));
         assert_eq!(thing.refs(), 1);
     }
 
@@ -718,17 +765,17 @@ mod tests {
     fn an_object_has_one_dentry_for_all() {
         let _mount = mount();
         let (one, two) = (Thing::new(1), Thing::new(2));
-        let path = THINGS.path(one.clone()).unwrap();
-        assert_eq!(dentry(&path), dentry(&THINGS.path(one.clone()).unwrap()));
-        assert_ne!(dentry(&path), dentry(&THINGS.path(two).unwrap()));
+        let path = THINGS.path(&one).unwrap();
+        assert_eq!(dentry(&path), dentry(&THINGS.path(&one).unwrap()));
+        assert_ne!(dentry(&path), dentry(&THINGS.path(&two).unwrap()));
     }
 
     #[test]
     fn the_inode_holds_the_object_until_the_last_path_is_gone() {
         let _mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(thing.clone()).unwrap();
-        let other = THINGS.path(thing.clone()).unwrap();
+        let path = THINGS.path(&thing).unwrap();
+        let other = THINGS.path(&thing).unwrap();
         assert_eq!(thing.refs(), 2);
         drop(path);
         assert_eq!(thing.refs(), 2);
@@ -736,14 +783,14 @@ mod tests {
         assert_eq!(thing.refs(), 1);
         // SAFETY: Nobody else uses the field.
         assert!(unsafe { *thing.stashed.get() }.is_null());
-        assert!(THINGS.path(thing.clone()).is_ok());
+        assert!(THINGS.path(&thing).is_ok());
     }
 
     #[test]
     fn an_object_without_a_stash_is_refused() {
         let _mount = mount();
         let thing = Thing::new(UNSTASHED);
-        assert_eq!(THINGS.path(thing.clone()).err(), Some(EINVAL));
+        assert_eq!(THINGS.path(&thing).err(), Some(EINVAL));
         assert_eq!(thing.refs(), 1);
     }
 
@@ -751,7 +798,7 @@ mod tests {
     fn a_file_is_opened_and_released_once() {
         let _mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(thing.clone()).unwrap();
+        let path = THINGS.path(&thing).unwrap();
         let file = path.open_with(bindings::O_RDWR, bindings::O_EXCL).unwrap();
         drop(path);
         assert!(file.flags() & bindings::O_EXCL != 0);
@@ -767,7 +814,7 @@ mod tests {
     fn a_file_that_does_not_open_is_not_released() {
         let _mount = mount();
         let thing = Thing::new(UNOPENABLE);
-        let path = THINGS.path(thing.clone()).unwrap();
+        let path = THINGS.path(&thing).unwrap();
         assert_eq!(path.open(bindings::O_RDWR).err(), Some(EPERM));
         flush();
         assert_eq!(thing.released.load(Relaxed), 0);
@@ -777,11 +824,7 @@ mod tests {
     fn file_operations_find_the_object() {
         let _mount = mount();
         let thing = Thing::new(42);
-        let file = THINGS
-            .path(thing.clone())
-            .unwrap()
-            .open(bindings::O_RDWR)
-            .unwrap();
+        let file = THINGS.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
         // SAFETY: The table is static and never written to.
         let table = unsafe { &*FILES.as_ptr() };
         // SAFETY: The file has this table; a null poll table is allowed.
@@ -800,7 +843,7 @@ mod tests {
     #[test]
     fn inodes_say_what_they_are() {
         let _mount = mount();
-        let path = THINGS.path(Thing::new(42)).unwrap();
+        let path = THINGS.path(&Thing::new(42)).unwrap();
         let mut stat = MaybeUninit::<bindings::kstat>::zeroed();
         // SAFETY: The path is valid, and `stat` ours to write.
         let ret = unsafe { bindings::vfs_getattr(path.as_ptr(), stat.as_mut_ptr(), 0x7ff, 0) };
@@ -814,7 +857,7 @@ mod tests {
     #[test]
     fn attributes_that_must_not_change_do_not() {
         let _mount = mount();
-        let path = THINGS.path(Thing::new(1)).unwrap();
+        let path = THINGS.path(&Thing::new(1)).unwrap();
         let setattr = InodeOperationsTable::<ThingFs>::TABLE.setattr.unwrap();
         // SAFETY: The dentry is of an inode with this table.
         let ret = unsafe { setattr(ptr::null_mut(), dentry(&path), ptr::null_mut()) };
@@ -861,7 +904,7 @@ mod tests {
         use crate::fs::xattr::flags::*;
 
         let _mount = mount();
-        let path = THINGS.path(Thing::new(1)).unwrap();
+        let path = THINGS.path(&Thing::new(1)).unwrap();
         let mut buffer = [0; 16];
 
         assert_eq!(get(&path, &mut buffer), ENODATA.to_errno() as isize);
@@ -891,7 +934,7 @@ mod tests {
     #[test]
     fn handles_name_objects() {
         let _mount = mount();
-        let path = THINGS.path(Thing::new(42)).unwrap();
+        let path = THINGS.path(&Thing::new(42)).unwrap();
         let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
         let (encode, decode) = (table.encode_fh.unwrap(), table.fh_to_dentry.unwrap());
         // SAFETY: The dentry is valid.
@@ -929,7 +972,7 @@ mod tests {
     fn handles_are_opened_by_who_may() {
         let _mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(thing.clone()).unwrap();
+        let path = THINGS.path(&thing).unwrap();
         let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
         // SAFETY: The function does not look at the context.
         let permission = |flags| unsafe { table.permission.unwrap()(ptr::null_mut(), flags) };
@@ -964,7 +1007,7 @@ mod tests {
     #[test]
     fn paths_say_what_they_stand_for() {
         let _mount = mount();
-        let path = THINGS.path(Thing::new(1)).unwrap();
+        let path = THINGS.path(&Thing::new(1)).unwrap();
         let mut buffer = [0u8; 32];
         // SAFETY: The path is valid, and there is room for what we say.
         let name = unsafe { bindings::d_path(path.as_ptr(), buffer.as_mut_ptr().cast(), 32) };

@@ -33,6 +33,29 @@ pub mod flags {
     pub const XATTR_REPLACE: u32 = crate::bindings::XATTR_REPLACE;
 }
 
+/// The full name of an attribute, with its prefix.
+///
+/// As C has it: a [`CStr`] of which nobody has found out yet how long it is.
+///
+/// # Invariants
+///
+/// The pointer is valid for `'a`, and nul-terminated.
+#[derive(Copy, Clone)]
+pub struct XattrName<'a> {
+    name: *const c_char,
+    _name: PhantomData<&'a CStr>,
+}
+
+impl<'a> From<&'a CStr> for XattrName<'a> {
+    fn from(name: &'a CStr) -> Self {
+        // INVARIANT: A `CStr` is nul-terminated.
+        Self {
+            name: name.as_char_ptr(),
+            _name: PhantomData,
+        }
+    }
+}
+
 /// Where a value of an attribute goes.
 ///
 /// # Invariants
@@ -86,7 +109,7 @@ pub trait XattrHandler: Sized + 'static {
     ///
     /// - [`ENODATA`] if there is none.
     /// - [`ERANGE`] if the value is too long for its buffer.
-    fn get(object: &Self::Object, name: &CStr, value: XattrValue<'_>) -> Result<usize>;
+    fn get(object: &Self::Object, name: XattrName<'_>, value: XattrValue<'_>) -> Result<usize>;
 
     /// Writes the attribute with the full name `name`, or removes it for [`None`].
     ///
@@ -97,7 +120,7 @@ pub trait XattrHandler: Sized + 'static {
     ///
     /// - [`EEXIST`] and [`ENODATA`] if `flags` are against it.
     /// - [`ENOMEM`] if memory runs out.
-    fn set(object: &Self::Object, name: &CStr, value: Option<&[u8]>, flags: u32) -> Result;
+    fn set(object: &Self::Object, name: XattrName<'_>, value: Option<&[u8]>, flags: u32) -> Result;
 }
 
 /// A `struct xattr_handler` whose functions are those of `T`.
@@ -117,14 +140,17 @@ impl<T: XattrHandler> XattrHandlers<T> {
 
     /// # Safety
     ///
-    /// `suffix` must be what follows our prefix in a name.
+    /// `suffix` must be what follows our prefix in a name that is valid for `'a`.
     unsafe fn full_name<'a>(
         handler: *const bindings::xattr_handler,
         suffix: *const c_char,
-    ) -> &'a CStr {
-        // SAFETY: The caller promises that the prefix is in front of the suffix; the name is
-        // nul-terminated.
-        unsafe { CStr::from_char_ptr(bindings::xattr_full_name(handler, suffix)) }
+    ) -> XattrName<'a> {
+        // INVARIANT: The caller promises a valid name; all names are nul-terminated.
+        XattrName {
+            // SAFETY: The caller promises that the prefix is in front of the suffix.
+            name: unsafe { bindings::xattr_full_name(handler, suffix) },
+            _name: PhantomData,
+        }
     }
 
     /// # Safety
@@ -202,8 +228,8 @@ impl SimpleXattrs<'_> {
     ///
     /// # Safety
     ///
-    /// `list` must be an initialised list, `cache` the one that all its attributes are in, `lock` an
-    /// initialised mutex that everyone else holds to change the list, and all valid during the
+    /// `list` must be an initialised list, `cache` the one that all its attributes are in, `lock`
+    /// an initialised mutex that everyone else holds to change the list, and all valid during the
     /// lifetime of the result.
     #[inline]
     pub unsafe fn from_raw(
@@ -227,16 +253,10 @@ impl SimpleXattrs<'_> {
     /// - [`ENODATA`] if there is none.
     /// - [`ERANGE`] if the value is too long for its buffer.
     #[doc(alias = "simple_xattr_get")]
-    pub fn get(&self, name: &CStr, value: XattrValue<'_>) -> Result<usize> {
+    pub fn get(&self, name: XattrName<'_>, value: XattrValue<'_>) -> Result<usize> {
         // SAFETY: By the type invariants, list, cache and buffer are valid.
         let size = unsafe {
-            bindings::simple_xattr_get(
-                self.cache,
-                self.list,
-                name.as_char_ptr(),
-                value.buffer,
-                value.size,
-            )
+            bindings::simple_xattr_get(self.cache, self.list, name.name, value.buffer, value.size)
         };
         to_result(size)?;
         Ok(size as usize)
@@ -250,17 +270,17 @@ impl SimpleXattrs<'_> {
     ///   they are not met.
     /// - [`ENOMEM`] if memory runs out.
     #[doc(alias = "simple_xattr_set")]
-    pub fn set(&self, name: &CStr, value: Option<&[u8]>, flags: u32) -> Result {
+    pub fn set(&self, name: XattrName<'_>, value: Option<&[u8]>, flags: u32) -> Result {
         let (buffer, size) = value.map_or((ptr::null(), 0), |v| (v.as_ptr(), v.len()));
 
-        // SAFETY: By the type invariants, list and cache are valid, and nobody else changes the list
-        // while we hold the lock.
+        // SAFETY: By the type invariants, list and cache are valid, and nobody else changes the
+        // list while we hold the lock.
         let old = unsafe {
             bindings::mutex_lock(self.lock);
             let old = bindings::simple_xattr_set(
                 self.cache,
                 self.list,
-                name.as_char_ptr(),
+                name.name,
                 buffer.cast(),
                 size,
                 flags as c_int,

@@ -187,16 +187,16 @@ impl Record {
     /// Returns where the dentry is stashed that stands for the pid in a file system.
     #[inline]
     pub fn stash(&self) -> &Stash {
-        // SAFETY: By the type invariants, `self` is valid as long as this borrow, and only a `Stash`
-        // uses the field.
+        // SAFETY: By the type invariants, `self` is valid as long as this borrow, and only a
+        // `Stash` uses the field.
         unsafe { Stash::from_raw(&raw mut (*self.0.get()).stashed) }
     }
 
     /// Returns the extended attributes of the pid.
     #[inline]
     pub fn xattrs(&self) -> SimpleXattrs<'_> {
-        // SAFETY: By the type invariants, the list head is valid as long as this borrow. All changes
-        // to lists in this cache that belong to pids are made with this lock held.
+        // SAFETY: By the type invariants, the list head is valid as long as this borrow. All
+        // changes to lists in this cache that belong to pids are made with this lock held.
         unsafe {
             SimpleXattrs::from_raw(
                 (*self.0.get()).xattrs,
@@ -239,8 +239,8 @@ impl Pid {
     /// Where the record of this pid is.
     #[inline]
     fn record_ptr(&self) -> &Atomic<*mut bindings::pidfd_record> {
-        // SAFETY: By the type invariants, `self` is valid; after `alloc_pid()` the field is accessed
-        // only in this way, and by C with `READ_ONCE()`.
+        // SAFETY: By the type invariants, `self` is valid; after `alloc_pid()` the field is
+        // accessed only in this way, and by C with `READ_ONCE()`.
         unsafe { Atomic::from_ptr(&raw mut (*self.as_ptr()).__bindgen_anon_1.record) }
     }
 
@@ -310,8 +310,8 @@ impl Pid {
         self.record().ok_or(ESRCH)
     }
 
-    /// Tells whether anyone, in Rust or in C, has [registered](Pid::register) it, and it has not been
-    /// reaped since.
+    /// Tells whether anyone, in Rust or in C, has [registered](Pid::register) it, and it has not
+    /// been reaped since.
     pub fn is_known(&self) -> bool {
         if let Some(record) = self.record() {
             return record.exit().is_none();
@@ -585,10 +585,10 @@ mod tests {
     fn attributes_are_the_record_s_own() {
         let new = record();
         let xattrs = new.get().xattrs();
-        assert!(xattrs.set(c"trusted.a", Some(b"x"), 0).is_ok());
-        assert_eq!(xattrs.set(c"trusted.a", Some(b"y"), 1), Err(EEXIST));
-        assert_eq!(xattrs.set(c"trusted.b", Some(b"y"), 2), Err(ENODATA));
-        assert!(xattrs.set(c"trusted.a", None, 0).is_ok());
-        assert_eq!(xattrs.set(c"trusted.a", None, 2), Err(ENODATA));
+        assert!(xattrs.set(c"trusted.a".into(), Some(b"x"), 0).is_ok());
+        assert_eq!(xattrs.set(c"trusted.a".into(), Some(b"y"), 1), Err(EEXIST));
+        assert_eq!(xattrs.set(c"trusted.b".into(), Some(b"y"), 2), Err(ENODATA));
+        assert!(xattrs.set(c"trusted.a".into(), None, 0).is_ok());
+        assert_eq!(xattrs.set(c"trusted.a".into(), None, 2), Err(ENODATA));
     }
 }
