@@ -2,10 +2,11 @@
 
 //! What is known of the end of a process or thread.
 //!
-//! The record of it is written when the process is reaped. A zombie that awaits its parent has none,
-//! and so shows none. A process that nobody waits for, as after `CLONE_AUTOREAP` or with `SIGCHLD`
-//! ignored, reaps itself: but it wakes those who poll its pidfd first, and writes the record later.
-//! Between the two its end is settled all the same, and whoever was woken shall find it:
+//! The record of it is written when the process is reaped. A zombie that awaits its parent has
+//! none, and so shows none. A process that nobody waits for, as after `CLONE_AUTOREAP` or with
+//! `SIGCHLD` ignored, reaps itself: but it wakes those who poll its pidfd first, and writes the
+//! record later. Between the two its end is settled all the same, and whoever was woken shall find
+//! it:
 //!
 //! ```text
 //! exit_notify(), tasklist_lock held      who polls

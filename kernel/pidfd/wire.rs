@@ -113,9 +113,9 @@ const _: () = {
 };
 
 macro_rules! same_offsets {
-    ($($field:ident),* $(,)?) => { $(
+    ($($field:ident $(in $outer:ident)?),* $(,)?) => { $(
         const _: () = assert!(
-            offset_of!(Info, $field) == offset_of!(bindings::pidfd_info, $field),
+            offset_of!(Info, $field) == offset_of!(bindings::pidfd_info, $($outer.)? $field),
             concat!("the offset of ", stringify!($field), " is not that of the UAPI header"),
         );
     )* };
@@ -136,5 +136,9 @@ same_offsets!(
     fsuid,
     fsgid,
     exit_code,
+    coredump_mask in __bindgen_anon_1,
+    coredump_signal in __bindgen_anon_1,
+    coredump_code in __bindgen_anon_1,
+    coredump_pad in __bindgen_anon_1,
     supported_mask,
 );

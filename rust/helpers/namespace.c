@@ -29,28 +29,31 @@ __rust_helper void rust_helper_task_unlock_exec_update(struct task_struct *task)
 }
 
 /* NULL where the kernel has no such namespaces, or this one is going. */
-#define GET_NS(config, ns)							\
-	(IS_ENABLED(config) && ns_ref_get(ns) ? to_ns_common(ns) : NULL)
+#define TRYGET(config, pointer) ({						\
+	__auto_type _ns = (pointer);						\
+										\
+	IS_ENABLED(CONFIG_##config) && ns_ref_get(_ns) ? to_ns_common(_ns) : NULL;	\
+})
 
 static struct ns_common *nsproxy_get_namespace(const struct nsproxy *nsp, enum task_ns kind)
 {
 	switch (kind) {
 	case TASK_NS_CGROUP:
-		return GET_NS(CONFIG_CGROUPS, nsp->cgroup_ns);
+		return TRYGET(CGROUPS, nsp->cgroup_ns);
 	case TASK_NS_IPC:
-		return GET_NS(CONFIG_IPC_NS, nsp->ipc_ns);
+		return TRYGET(IPC_NS, nsp->ipc_ns);
 	case TASK_NS_MNT:
-		return ns_ref_get(nsp->mnt_ns) ? to_ns_common(nsp->mnt_ns) : NULL;
+		return TRYGET(NAMESPACES, nsp->mnt_ns);
 	case TASK_NS_NET:
-		return GET_NS(CONFIG_NET_NS, nsp->net_ns);
+		return TRYGET(NET_NS, nsp->net_ns);
 	case TASK_NS_PID_FOR_CHILDREN:
-		return GET_NS(CONFIG_PID_NS, nsp->pid_ns_for_children);
+		return TRYGET(PID_NS, nsp->pid_ns_for_children);
 	case TASK_NS_TIME:
-		return GET_NS(CONFIG_TIME_NS, nsp->time_ns);
+		return TRYGET(TIME_NS, nsp->time_ns);
 	case TASK_NS_TIME_FOR_CHILDREN:
-		return GET_NS(CONFIG_TIME_NS, nsp->time_ns_for_children);
+		return TRYGET(TIME_NS, nsp->time_ns_for_children);
 	case TASK_NS_UTS:
-		return GET_NS(CONFIG_UTS_NS, nsp->uts_ns);
+		return TRYGET(UTS_NS, nsp->uts_ns);
 	default:
 		return NULL;
 	}
@@ -74,14 +77,14 @@ __rust_helper int rust_helper_task_get_namespace(struct task_struct *task,
 
 	scoped_guard(rcu) {
 		if (kind == TASK_NS_USER)
-			*ns = GET_NS(CONFIG_USER_NS, task_cred_xxx(task, user_ns));
+			*ns = TRYGET(USER_NS, task_cred_xxx(task, user_ns));
 		else if (kind == TASK_NS_PID)
-			*ns = GET_NS(CONFIG_PID_NS, task_active_pid_ns(task));
+			*ns = TRYGET(PID_NS, task_active_pid_ns(task));
 	}
 	return 0;
 }
 
-#undef GET_NS
+#undef TRYGET
 
 __rust_helper void rust_helper_ns_common_put(struct ns_common *ns)
 {

@@ -343,9 +343,9 @@ impl Task {
     /// Returns how the task ended, once nobody waits for it any more: reaped by its parent, or by
     /// itself.
     ///
-    /// Unlike [`Record::exit`] it does so from the moment on at which this is settled. Who is woken by
-    /// the exit of a task that nobody waits for may find no record yet, but finds this: it waits for
-    /// `exit_notify()` to make up its mind. Takes `tasklist_lock`.
+    /// Unlike [`Record::exit`] it does so from the moment on at which this is settled. Who is woken
+    /// by the exit of a task that nobody waits for may find no record yet, but finds this: it waits
+    /// for `exit_notify()` to make up its mind. Takes `tasklist_lock`.
     pub fn final_exit(&self) -> Option<Exit> {
         if self.exit_state() == 0 {
             return None;

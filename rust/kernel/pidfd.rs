@@ -348,7 +348,8 @@ impl<P: Provider> ProviderTable<P> {
     }
 }
 
-/// Returns the device number of the file system in which C makes pidfds, in the kernel's own format.
+/// Returns the device number of the file system in which C makes pidfds, in the kernel's own
+/// format.
 ///
 /// A provider that says it is that of its own lets user space tell by `st_dev` and `st_ino`, as
 /// before, whether two pidfds are of the same process, whoever made them.

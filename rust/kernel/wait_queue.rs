@@ -63,8 +63,8 @@ impl WaitQueueHead {
 
     /// Takes the queue's lock, with interrupts off.
     ///
-    /// C lets who waits and who wakes protect by it what is waited for. To be called with interrupts
-    /// on.
+    /// C lets who waits and who wakes protect by it what is waited for. To be called with
+    /// interrupts on.
     #[doc(alias = "spin_lock_irq")]
     #[inline]
     pub fn lock_irq(&self) -> WaitQueueGuard<'_> {

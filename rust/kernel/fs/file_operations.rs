@@ -68,8 +68,8 @@ pub trait FileOperations: Sized + 'static {
     /// Returns the wait queue on which a change of what [`poll`](FileOperations::poll) answers is
     /// announced.
     ///
-    /// It is found in a borrow of any length: `epoll` keeps its entry in the queue until the file is
-    /// released, and a queue that could go away earlier does not pass the type checker.
+    /// It is found in a borrow of any length: `epoll` keeps its entry in the queue until the file
+    /// is released, and a queue that could go away earlier does not pass the type checker.
     fn wait_queue<'a>(_object: &'a Self::Object) -> &'a WaitQueueHead
     where
         Self: 'a,
@@ -121,8 +121,8 @@ pub struct OpenFile<'a, T: FileOperations> {
 impl<'a, T: FileOperations> OpenFile<'a, T> {
     /// # Safety
     ///
-    /// `file` must have a [`FileOperationsTable<T>`], not be released before the end of `'a`, and have
-    /// no `fdget_pos()` call active on this thread that did not take `f_pos_lock`.
+    /// `file` must have a [`FileOperationsTable<T>`], not be released before the end of `'a`, and
+    /// have no `fdget_pos()` call active on this thread that did not take `f_pos_lock`.
     unsafe fn from_raw(file: *mut bindings::file) -> Self {
         // INVARIANT: As the caller promises. Only inodes that own a `T::Object` have such a table.
         Self {
@@ -158,8 +158,8 @@ impl<'a, T: FileOperations> OpenFile<'a, T> {
     pub fn poll_wait(&self, table: &PollTable<'_>) {
         let queue = T::wait_queue(self.object());
         // SAFETY: `wait_queue()` finds the queue in a borrow of any lifetime, so also in one that
-        // ends with the file's release. By the type invariants such a borrow is possible: the object
-        // stays until then, and with it the queue.
+        // ends with the file's release. By the type invariants such a borrow is possible: the
+        // object stays until then, and with it the queue.
         unsafe { table.register_wait_queue(self.file, queue) };
     }
 }

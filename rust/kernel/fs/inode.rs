@@ -100,7 +100,7 @@ impl NewInode {
     /// Sets the inode number and the generation number.
     #[inline]
     pub fn set_number(&mut self, ino: u64, generation: u32) {
-        self.inode().i_ino = ino as _;
+        self.inode().i_ino = ino;
         self.inode().i_generation = generation;
     }
 
@@ -178,8 +178,8 @@ pub trait InodeOperations: Sized + 'static {
 
     /// Decides on `chmod(2)`, `chown(2)`, `utimensat(2)` and `truncate(2)`.
     ///
-    /// Called with the inode's lock held. There is no way yet to let one happen: without this method
-    /// the VFS does as it thinks fit.
+    /// Called with the inode's lock held. There is no way yet to let one happen: without this
+    /// method the VFS does as it thinks fit.
     fn setattr(_object: &Self::Object) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
