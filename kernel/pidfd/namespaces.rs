@@ -31,10 +31,10 @@ pub(crate) fn kind(cmd: u32) -> Option<Kind> {
 
 /// Opens a namespace of the process or thread, and returns the descriptor.
 ///
-/// For who may look into the process, as for its files in `/proc/<pid>/ns`; the credentials by which
-/// that is decided are those with which it has the namespace. Fails with [`ESRCH`] if the process has
-/// been reaped or is exiting, with [`EINVAL`] for an argument, with [`EACCES`] if the caller may not,
-/// and with [`EOPNOTSUPP`] if the kernel has no such namespaces.
+/// For who may look into the process, as for its files in `/proc/<pid>/ns`; the credentials by
+/// which that is decided are those with which it has the namespace. Fails with [`ESRCH`] if the
+/// process has been reaped or is exiting, with [`EINVAL`] for an argument, with [`EACCES`] if the
+/// caller may not, and with [`EOPNOTSUPP`] if the kernel has no such namespaces.
 pub(crate) fn open(pid: &Pid, kind: Kind, arg: usize) -> Result<isize> {
     let task = pid.get_task(PidType::Pid).ok_or(ESRCH)?;
     if arg != 0 {

@@ -4,7 +4,9 @@
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
+#include "faults.h"
 #include "pidfd_module.h"
 
 #ifndef __NR_process_madvise
@@ -419,6 +421,87 @@ TEST_F_TIMEOUT(module, comes_and_goes_while_others_are_busy, 500)
 	       by_rust);
 	EXPECT_GT(by_rust, 0);
 	munmap(work, sizeof(*work));
+}
+
+/* The module's file in memory, so that nothing but loading it can fail. */
+static void *read_module(size_t *size)
+{
+	int fd = open(getenv("PIDFD_MODULE"), O_RDONLY | O_CLOEXEC);
+	struct stat st = {};
+	char *image = NULL;
+
+	if (fd >= 0 && !fstat(fd, &st))
+		image = malloc(st.st_size);
+	*size = 0;
+	while (image && *size < (size_t)st.st_size) {
+		ssize_t n = read(fd, image + *size, st.st_size - *size);
+
+		if (n <= 0)
+			break;
+		*size += n;
+	}
+	close(fd);
+	return image;
+}
+
+/*
+ * Some of what fails, the loader can do without. Nobody can say how it fails else;
+ * but that it is not there then.
+ */
+TEST_F_TIMEOUT(module, survives_injected_faults_while_it_is_loaded, 550)
+{
+	int n, refused = 0;
+	struct faults faults;
+	const char *reason = start_faults(&faults);
+	bool failed = true;
+	size_t size;
+	void *image;
+
+	if (reason)
+		SKIP(return, "%s", reason);
+	image = read_module(&size);
+	ASSERT_NE(NULL, image);
+	ASSERT_EQ(0, syscall(__NR_init_module, image, size, ""));
+	ASSERT_EQ(0, unload_module());
+	for (n = 1; failed && n < MOST_FAULTS; n++) {
+		long ret = let_fail(&faults, n) ? -1 :
+			   syscall(__NR_init_module, image, size, "");
+		int err = errno, fd;
+
+		failed = has_failed(&faults);
+		if (ret) {
+			refused++;
+			EXPECT_TRUE(failed);
+			EXPECT_EQ(-1, access("/sys/module/rust_pidfd", F_OK));
+			EXPECT_FALSE(rust_serves());
+			EXPECT_TRUE(err == ENOMEM || err == EFAULT || err == ENOEXEC);
+		} else {
+			fd = sys_pidfd_open(getpid(), 0);
+			EXPECT_TRUE(is_pidfd(fd));
+			close(fd);
+			EXPECT_EQ(0, unload_busy_module());
+		}
+		/* C serves, and now and then the next try is made. */
+		fd = sys_pidfd_open(getpid(), 0);
+		EXPECT_TRUE(is_pidfd(fd));
+		close(fd);
+		if (n % 32 == 0) {
+			EXPECT_EQ(0, syscall(__NR_init_module, image, size, ""));
+			EXPECT_RUST_MAKES(1, fd = sys_pidfd_open(getpid(), 0));
+			close(fd);
+			EXPECT_EQ(0, unload_busy_module());
+		}
+		if (_metadata->exit_code != KSFT_PASS) {
+			TH_LOG("fault %d: %s", n, strerror(err));
+			break;
+		}
+	}
+	stop_faults(&faults);
+	free(image);
+	EXPECT_FALSE(failed);
+	EXPECT_GT(refused, 0);
+	TH_LOG("%d faults walked, %d of them keep it from being loaded", n - 2,
+	       refused);
 }
 
 MODULE_TEST_MAIN

@@ -6,6 +6,7 @@ Runs with CPython 3.9 and later. What a version lacks is skipped and said so.
 """
 
 import asyncio
+import ctypes
 import os
 import select
 import signal
@@ -166,6 +167,22 @@ def asyncio_awaits_children_by_default():
     expect(opened == 0, f"{opened} pidfds left open")
 
 
+def libsystemd_has_the_inode_number_as_id():
+    try:
+        get_id = ctypes.CDLL("libsystemd.so.0").sd_pidfd_get_inode_id
+    except (OSError, AttributeError):
+        raise Skip("no libsystemd here that has sd_pidfd_get_inode_id()") from None
+    pidfd = os.pidfd_open(os.getpid())
+    number = ctypes.c_uint64()
+    try:
+        result = get_id(pidfd, ctypes.byref(number))
+        expect(result >= 0, f"sd_pidfd_get_inode_id() says {result}")
+        expect(number.value == os.fstat(pidfd).st_ino,
+               f"it is {number.value}, the inode number {os.fstat(pidfd).st_ino}")
+    finally:
+        os.close(pidfd)
+
+
 TESTS = [
     os_pidfd_open_gives_a_pidfd,
     os_pidfd_open_of_nobody_is_process_lookup_error,
@@ -173,6 +190,7 @@ TESTS = [
     select_poll_and_waitid_see_the_exit,
     asyncio_pidfd_child_watcher_awaits_children,
     asyncio_awaits_children_by_default,
+    libsystemd_has_the_inode_number_as_id,
 ]
 
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Loads the module, makes pidfds on two CPUs, and unloads it, ROUNDS times.
- * What that leaves behind, round by round, adds up in the kernel's own books.
+ * What that leaves behind, round by round, adds up in the kernel's own books. In
+ * each round a process outlives the module that keeps something of it.
  */
+#include <sys/xattr.h>
+
 #include "pidfd_module.h"
 
 #define ROUNDS_BY_DEFAULT 1000
@@ -68,16 +71,32 @@ static void start_worker(struct worker *w, int cpu)
 	w->done = done[0];
 }
 
+/* A process of which Rust keeps something, beyond the pidfd and the module. */
+static bool start_survivor(struct child *c)
+{
+	if (start_child(c, 0) ||
+	    fsetxattr(c->pidfd, "trusted.survives", "unloading", 9, 0)) {
+		ksft_perror("no process that survives");
+		return false;
+	}
+	close(c->pidfd);
+	c->pidfd = -1;
+	return true;
+}
+
 /* One round; prints what went wrong. */
 static bool one_round(struct worker *workers)
 {
-	long made = WORKERS * BURSTS * BURST;
+	long made = WORKERS * BURSTS * BURST + 1;
+	struct child survivor;
 	char byte = 0;
 
 	if (load_module()) {
 		ksft_perror("cannot load rust_pidfd");
 		return false;
 	}
+	if (!start_survivor(&survivor))
+		return false;
 
 	for (int i = 0; i < WORKERS; i++)
 		if (write_nointr(workers[i].go, &byte, 1) != 1)
@@ -99,6 +118,7 @@ static bool one_round(struct worker *workers)
 		ksft_perror("cannot unload rust_pidfd");
 		return false;
 	}
+	end_child(&survivor);
 	return true;
 }
 

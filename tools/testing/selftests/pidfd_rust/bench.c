@@ -1,0 +1,416 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * What operations on pidfds cost, in nanoseconds of the monotonic clock, one line
+ * each: name, cost. In a guest whose clock counts instructions, these are
+ * instructions. Each cost is a median of many rounds.
+ */
+#include <sys/epoll.h>
+
+#include "pidfs.h"
+
+#define ROUNDS 15
+#define FORKS 401
+#define CLONES 2001
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1e9 + t.tv_nsec;
+}
+
+static void __attribute__((noreturn)) fail(const char *what)
+{
+	printf("Bail out! %s: %s\n", what, strerror(errno));
+	exit(KSFT_FAIL);
+}
+
+static void need(long ret, const char *what)
+{
+	if (ret < 0)
+		fail(what);
+}
+
+static int ascending(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, int n)
+{
+	qsort(values, n, sizeof(*values), ascending);
+	return n & 1 ? values[n / 2] : (values[n / 2 - 1] + values[n / 2]) / 2;
+}
+
+static void tell(const char *name, double cost)
+{
+	printf("%s %.1f\n", name, cost);
+	fflush(stdout);
+}
+
+/* What the operations work on. */
+static struct {
+	int self;
+	pid_t pid;
+	int child;
+	int zombie;
+	pid_t zombie_pid;
+	int reaped;
+	int sock;
+	struct handle handle;
+	char fdinfo[64];
+} on;
+
+static void op_getppid(void)
+{
+	syscall(__NR_getppid);
+}
+
+static void op_dup(void)
+{
+	int fd = dup(on.child);
+
+	need(fd, "dup");
+	close(fd);
+}
+
+static void op_open_first(void)
+{
+	int fd = syscall(__NR_pidfd_open, on.pid, 0);
+
+	need(fd, "pidfd_open");
+	close(fd);
+}
+
+static void op_open_further(void)
+{
+	int fd = syscall(__NR_pidfd_open, on.zombie_pid, 0);
+
+	need(fd, "pidfd_open");
+	close(fd);
+}
+
+static void op_poll_alive(void)
+{
+	struct pollfd pfd = { .fd = on.child, .events = POLLIN };
+
+	if (poll(&pfd, 1, 0))
+		fail("poll alive");
+}
+
+static void op_poll_ready(void)
+{
+	struct pollfd pfd = { .fd = on.zombie, .events = POLLIN };
+
+	if (poll(&pfd, 1, 0) != 1)
+		fail("poll ready");
+}
+
+static void op_send_signal(void)
+{
+	need(syscall(__NR_pidfd_send_signal, on.child, 0, NULL, 0),
+	     "pidfd_send_signal");
+}
+
+static void op_waitid(void)
+{
+	need(syscall(__NR_waitid, P_PIDFD, on.child, NULL, WEXITED | WNOHANG, NULL),
+	     "waitid");
+}
+
+static void op_fdinfo(void)
+{
+	char buf[512];
+	int fd = open(on.fdinfo, O_RDONLY | O_CLOEXEC);
+
+	need(fd, "open of fdinfo");
+	if (read(fd, buf, sizeof(buf)) < 20)
+		fail("read of fdinfo");
+	close(fd);
+}
+
+static void op_fstat(void)
+{
+	struct stat st;
+
+	need(fstat(on.child, &st), "fstat");
+}
+
+static void op_info(void)
+{
+	struct pidfd_info info = { .mask = PIDFD_INFO_CGROUPID };
+
+	need(ioctl(on.child, PIDFD_GET_INFO, &info), "PIDFD_GET_INFO");
+}
+
+static void op_info_reaped(void)
+{
+	struct pidfd_info info = { .mask = PIDFD_INFO_EXIT };
+
+	need(ioctl(on.reaped, PIDFD_GET_INFO, &info), "PIDFD_GET_INFO");
+}
+
+static void op_namespace(void)
+{
+	int fd = ioctl(on.child, PIDFD_GET_UTS_NAMESPACE, 0);
+
+	need(fd, "PIDFD_GET_UTS_NAMESPACE");
+	close(fd);
+}
+
+static void op_setxattr(void)
+{
+	need(fsetxattr(on.child, "trusted.bench", "value", 5, 0), "fsetxattr");
+}
+
+static void op_getxattr(void)
+{
+	char value[16];
+
+	need(fgetxattr(on.child, "trusted.bench", value, sizeof(value)),
+	     "fgetxattr");
+}
+
+static void op_encode(void)
+{
+	need(handle_of(on.child, &on.handle), "name_to_handle_at");
+}
+
+static void op_decode(void)
+{
+	int fd = open_handle(&on.handle, O_RDWR | O_CLOEXEC);
+
+	need(fd, "open_by_handle_at");
+	close(fd);
+}
+
+static void op_peer(void)
+{
+	int fd = peer_pidfd(on.sock);
+
+	need(fd, "SO_PEERPIDFD");
+	close(fd);
+}
+
+static const struct {
+	const char *name;
+	void (*op)(void);
+	int n;
+} ops[] = {
+	{ "getppid",				op_getppid,	1000 },
+	{ "dup + close",			op_dup,		1000 },
+	{ "pidfd_open + close, first",		op_open_first,	500 },
+	{ "pidfd_open + close, further",	op_open_further, 500 },
+	{ "poll, alive",			op_poll_alive,	500 },
+	{ "poll, exited",			op_poll_ready,	500 },
+	{ "pidfd_send_signal 0",		op_send_signal,	500 },
+	{ "waitid(P_PIDFD), alive",		op_waitid,	500 },
+	{ "fdinfo",				op_fdinfo,	200 },
+	{ "fstat",				op_fstat,	500 },
+	{ "PIDFD_GET_INFO, alive",		op_info,	500 },
+	{ "PIDFD_GET_INFO, reaped",		op_info_reaped,	500 },
+	{ "PIDFD_GET_UTS_NAMESPACE + close",	op_namespace,	500 },
+	{ "fsetxattr",				op_setxattr,	300 },
+	{ "fgetxattr",				op_getxattr,	500 },
+	{ "name_to_handle_at",			op_encode,	500 },
+	{ "open_by_handle_at + close",		op_decode,	500 },
+	{ "SO_PEERPIDFD + close",		op_peer,	500 },
+};
+
+static void measure(const char *name, void (*op)(void), int n)
+{
+	double cost[ROUNDS];
+
+	for (int i = 0; i < n / 10 + 1; i++)
+		op();
+	for (int round = 0; round < ROUNDS; round++) {
+		double start = now();
+
+		for (int i = 0; i < n; i++)
+			op();
+		cost[round] = (now() - start) / n;
+	}
+	tell(name, median(cost, ROUNDS));
+}
+
+/*
+ * A child that shares our memory, and even the stack, as it never comes back from
+ * the system call but to exit. So nothing but the clone itself counts.
+ */
+static long clone_and_exit(bool three, struct __clone_args *args, int *fd)
+{
+#ifdef __x86_64__
+	long ret = three ? __NR_clone3 : __NR_clone;
+	long first = three ? (long)args : (long)(args->flags | SIGCHLD);
+	long second = three ? (long)sizeof(*args) : 0;
+
+	asm volatile("xor %%r10d, %%r10d\n\t"
+		     "xor %%r8d, %%r8d\n\t"
+		     "syscall\n\t"
+		     "test %%rax, %%rax\n\t"
+		     "jnz 1f\n\t"
+		     "mov %[exit], %%eax\n\t"
+		     "xor %%edi, %%edi\n\t"
+		     "syscall\n\t"
+		     "1:"
+		     : "+a" (ret), "+D" (first), "+S" (second), "+d" (fd)
+		     : [exit] "i" (__NR_exit)
+		     : "rcx", "r8", "r10", "r11", "memory");
+	return ret;
+#else
+	long ret;
+
+	args->flags &= ~(CLONE_VM | CLONE_VFORK);
+	ret = three ? sys_clone3(args, sizeof(*args)) :
+		      sys_clone(args->flags | SIGCHLD, fd);
+	if (ret == 0)
+		_exit(0);
+	return ret;
+#endif
+}
+
+static double one_clone(bool three, unsigned long flags)
+{
+	int fd = -1;
+	struct __clone_args args = {
+		.flags		= flags,
+		.exit_signal	= SIGCHLD,
+		.pidfd		= flags & CLONE_PIDFD ? ptr_to_u64(&fd) : 0,
+	};
+	double start = now();
+	long pid = clone_and_exit(three, &args, flags & CLONE_PIDFD ? &fd : NULL);
+
+	if (pid < 0)
+		fail("clone");
+	if (waitpid(pid, NULL, 0) != pid)
+		fail("waitpid");
+	if (flags & CLONE_PIDFD)
+		close(fd);
+	return now() - start;
+}
+
+/* In turn, as what a clone costs drifts with time; once the one first, once the other. */
+static void measure_clones(bool three)
+{
+	static double plain[CLONES], extra[CLONES];
+	const unsigned long flags = CLONE_VM | CLONE_VFORK;
+	const char *name = three ? "clone3" : "clone";
+	char text[64];
+
+	for (int i = 0; i < 20; i++)
+		one_clone(three, flags | (i & 1 ? CLONE_PIDFD : 0));
+	for (int i = 0; i < CLONES; i++) {
+		double with = 0;
+
+		if (i & 1)
+			with = one_clone(three, flags | CLONE_PIDFD);
+		plain[i] = one_clone(three, flags);
+		if (!(i & 1))
+			with = one_clone(three, flags | CLONE_PIDFD);
+		extra[i] = with - plain[i];
+	}
+	snprintf(text, sizeof(text), "%s + exit + wait", name);
+	tell(text, median(plain, CLONES));
+	snprintf(text, sizeof(text), "%s(CLONE_PIDFD) + close, extra", name);
+	tell(text, median(extra, CLONES));
+}
+
+/* What everybody pays who has never seen a pidfd. */
+static void measure_fork(void)
+{
+	double cost[FORKS];
+
+	for (int i = 0; i < FORKS; i++) {
+		double start = now();
+		pid_t pid = syscall(__NR_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+		if (pid == 0)
+			_exit(0);
+		need(pid, "fork");
+		if (waitpid(pid, NULL, 0) != pid)
+			fail("waitpid");
+		cost[i] = now() - start;
+	}
+	tell("fork + exit + wait", median(cost, FORKS));
+}
+
+/* From the last thing that a process does to the return of who waits for it. */
+static void measure_wake_up(void)
+{
+	double cost[FORKS], *last;
+	struct epoll_event event = { .events = EPOLLIN };
+	int epoll = epoll_create1(EPOLL_CLOEXEC);
+
+	last = mmap(NULL, sizeof(*last), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (last == MAP_FAILED)
+		fail("mmap");
+	for (int i = 0; i < FORKS; i++) {
+		struct child c;
+		int pipe[2];
+		char byte;
+
+		need(pipe2(pipe, O_CLOEXEC), "pipe");
+		c.pid = create_child(&c.pidfd, 0);
+		if (c.pid == 0) {
+			read_nointr(pipe[0], &byte, 1);
+			*last = now();
+			_exit(0);
+		}
+		need(c.pid, "clone");
+		need(epoll_ctl(epoll, EPOLL_CTL_ADD, c.pidfd, &event), "epoll_ctl");
+		write_nointr(pipe[1], "", 1);
+		need(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
+		cost[i] = now() - *last;
+		waitpid(c.pid, NULL, 0);
+		close(c.pidfd);
+		close(pipe[0]);
+		close(pipe[1]);
+	}
+	close(epoll);
+	tell("epoll_wait, from exit to return", median(cost, FORKS));
+}
+
+static void start_one(struct peer *peer)
+{
+	need(start_peer(peer, CLONE_PIDFD), "start of a process");
+}
+
+int main(void)
+{
+	struct peer child, zombie, reaped, unopened;
+	cpu_set_t one;
+
+	CPU_ZERO(&one);
+	CPU_SET(0, &one);
+	sched_setaffinity(0, sizeof(one), &one);
+	setvbuf(stdout, NULL, _IOLBF, 0);
+
+	start_one(&child);
+	start_one(&zombie);
+	start_one(&reaped);
+	start_one(&unopened);
+	tell_peer(&zombie, 0);
+	await_zombie(zombie.pid);
+	reap_peer(&reaped, 0);
+	close(unopened.pidfd);
+
+	on.child = child.pidfd;
+	on.zombie = zombie.pidfd;
+	on.zombie_pid = zombie.pid;
+	on.reaped = reaped.pidfd;
+	on.pid = unopened.pid;
+	on.sock = child.sock;
+	snprintf(on.fdinfo, sizeof(on.fdinfo), "/proc/self/fdinfo/%d", on.child);
+
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		measure(ops[i].name, ops[i].op, ops[i].n);
+	measure_fork();
+	measure_clones(false);
+	measure_clones(true);
+	measure_wake_up();
+	return 0;
+}
