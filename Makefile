@@ -17,7 +17,7 @@ MODULE ?= yes
 # dollar sign in CMD is the guest's shell's.
 MAKEOVERRIDES :=
 override CMD := $(value CMD)
-export SERIES KERNEL_SRC BUILD CMD MODULE CPUS MEM DIR TIMEOUT JOBS SETUP
+export SERIES KERNEL_SRC BUILD CMD MODULE CPUS MEM DIR TIMEOUT JOBS SETUP ICOUNT
 
 SCRIPTS := $(CURDIR)/scripts/pidfd
 OBJ := $(BUILD)/kernel
@@ -64,6 +64,9 @@ shell: kernel
 test: kernel sample
 	@$(SCRIPTS)/test.sh
 
+bench: kernel
+	@$(SCRIPTS)/bench.sh
+
 check: kernel
 	@$(SCRIPTS)/check.sh
 
@@ -73,4 +76,4 @@ modules:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help kernel sample run guest shell test check modules clean
+.PHONY: all help kernel sample run guest shell test bench check modules clean

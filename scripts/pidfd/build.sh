@@ -79,32 +79,40 @@ ours_newer_than() {
 		-type f -newer "$1" -print -quit
 }
 
+# configure NAME...: $obj as kernel/configs/rust_pidfd.config has it, with those of
+# the NAMEs over it.
 configure() {
-	local config=$top/kernel/configs/rust_pidfd.config line name
+	local fragments=("$top/kernel/configs/rust_pidfd.config") fragment line name old=
+	local log=$log/config-${obj##*/}.log
 
-	if [ -f "$obj/.config" ] && [ "$obj/.config" -nt "$config" ]; then
-		return
-	fi
+	for name in "$@"; do
+		fragments+=("$top/kernel/configs/rust_pidfd_$name.config")
+	done
+	for fragment in "${fragments[@]}"; do
+		[ "$obj/.config" -nt "$fragment" ] || old=yes
+	done
+	[ -n "$old" ] || return 0
 	mkdir -p "$obj"
-	kmake -C "$tree" O="$obj" tinyconfig >"$log/config.log" 2>&1 &&
-		(cd "$obj" && "$tree/scripts/kconfig/merge_config.sh" -m .config "$config") \
-			>>"$log/config.log" 2>&1 &&
-		kmake -C "$tree" O="$obj" olddefconfig >>"$log/config.log" 2>&1 ||
-		die "the kernel cannot be configured; see $log/config.log"
+	kmake -C "$tree" O="$obj" tinyconfig >"$log" 2>&1 &&
+		(cd "$obj" && "$tree/scripts/kconfig/merge_config.sh" -m .config "${fragments[@]}") \
+			>>"$log" 2>&1 &&
+		kmake -C "$tree" O="$obj" olddefconfig >>"$log" 2>&1 ||
+		die "the kernel cannot be configured; see $log"
 
 	# An option that did not take is a missing tool or a renamed option.
-	while read -r line; do
+	awk -F= '/^CONFIG_/ { value[$1] = $2 } END { for (name in value) print name "=" value[name] }' \
+		"${fragments[@]}" | while read -r line; do
+		name=${line%%=*}
 		case $line in
 		CONFIG_RUST=y)
 			grep -qx CONFIG_RUST=y "$obj/.config" ||
-				die "the kernel does not accept this Rust; see what 'make rustavailable' says in $log/config.log" ;;
-		CONFIG_*=n)
-			name=${line%=n}
+				die "the kernel does not accept this Rust; see what 'make rustavailable' says in $log" ;;
+		*=n)
 			! grep -q "^$name=" "$obj/.config" || die "$name does not go off in $obj/.config" ;;
-		CONFIG_*)
+		*)
 			grep -qxF "$line" "$obj/.config" || die "$line does not take in $obj/.config" ;;
 		esac
-	done <"$config"
+	done
 }
 
 kernel() {
@@ -189,23 +197,24 @@ clippy() {
 		kernel/pidfd/rust_pidfd.o samples/rust/rust_pidfd_watch.o
 }
 
-# The same kernel, but with rust_pidfd built in instead of a module. From a copy of
-# what is built: little of it depends on that.
-builtin() {
-	local wanted
+# variant NAME...: the same tree configured in another way, in $BUILD/NAME, after the
+# last NAME.
+variant() {
+	obj=$BUILD/${*: -1}
+	configure "$@"
+	run "a kernel with: $*" "$log/kernel-${obj##*/}.log" -C "$tree" O="$obj" bzImage modules
+}
 
-	obj=$BUILD/builtin
-	[ -d "$obj" ] || {
-		rm -rf "$obj.new"
-		cp -a "$BUILD/kernel" "$obj.new"
-		mv "$obj.new" "$obj"
+# With rust_pidfd built in. From a copy of what is built, as configured now: little
+# of it depends on that.
+builtin() {
+	[ "$BUILD/builtin/.config" -nt "$top/kernel/configs/rust_pidfd.config" ] || {
+		rm -rf "$BUILD/builtin" "$BUILD/builtin.new"
+		cp -a "$BUILD/kernel" "$BUILD/builtin.new"
+		rm -f "$BUILD/builtin.new/.config"
+		mv "$BUILD/builtin.new" "$BUILD/builtin"
 	}
-	wanted=$(sed 's/^CONFIG_PIDFD_RUST=m/CONFIG_PIDFD_RUST=y/' "$BUILD/kernel/.config")
-	if [ "$wanted" != "$(cat "$obj/.config")" ]; then
-		echo "$wanted" >"$obj/.config"
-		kmake -C "$tree" O="$obj" olddefconfig >"$log/builtin-config.log" 2>&1
-	fi
-	run "a kernel with rust_pidfd built in" "$log/builtin-kernel.log" -C "$tree" O="$obj" bzImage
+	variant builtin
 }
 
 # For the layout guard's test: a kernel crate whose layouts bindgen gets wrong.

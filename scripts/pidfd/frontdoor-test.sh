@@ -63,6 +63,8 @@ is "KERNEL_SRC that does not exist is one line" one_line "is no directory"
 make_ KERNEL_SRC="$tmp"
 is "KERNEL_SRC that is no kernel is one line" one_line "is not a kernel source tree"
 is "and the kernel built before is still there" test -f "$obj/Module.symvers"
+make_ bench ICOUNT=maybe
+is "bench with ICOUNT that makes no sense is one line" one_line "ICOUNT=maybe is neither yes nor no"
 make_ modules
 is "modules without KDIR is one line" one_line "KDIR=DIR"
 make_ modules KDIR="$tmp"

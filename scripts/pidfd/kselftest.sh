@@ -14,6 +14,9 @@ set -u
 limit=$1
 shift
 cgroup=/sys/fs/cgroup/kselftest
+# The stacks of threads, as large as this, are part of core dumps, and those of
+# upstream's programs of hundreds of megabytes, which takes too long to emulate.
+ulimit -Ss 512
 mountpoint -q /sys/fs/cgroup || mount -t cgroup2 none /sys/fs/cgroup
 mkdir -p "$cgroup"
 tmp=$(mktemp -d)

@@ -16,6 +16,7 @@ The last line is: passed failed skipped
 """
 
 import argparse
+import collections
 import re
 import sys
 
@@ -76,17 +77,21 @@ class Program:
 
 def kselftest(lines):
     """Programs in the output of run_kselftest.sh."""
-    programs, now = {}, None
+    programs, runs, now = {}, collections.Counter(), None
     for line in lines:
         match = re.match(r"# selftests: (\S+): (\S+)", line)
         if match:
-            now = programs[f"{match[1]}:{match[2]}"] = Program()
+            name = f"{match[1]}:{match[2]}"
+            runs[name] += 1
+            if runs[name] > 1:
+                name += f" run {runs[name]}"
+            now = programs[name] = Program()
         elif line.startswith("# ") and now:
             now.line(line[2:].lstrip("# ") if TOTALS.search(line) else line[2:])
         else:
-            match = re.match(r"(not )?ok \d+ selftests: (\S+): (\S+)(?: # (.*))?", line)
-            if match:
-                programs[f"{match[2]}:{match[3]}"].end(match[1], match[4])
+            match = re.match(r"(not )?ok \d+ selftests: \S+: \S+(?: # (.*))?", line)
+            if match and now:
+                now.end(match[1], match[2])
                 now = None
     for name, program in programs.items():
         if program is now:

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # test.sh: every test, against the kernel in $BUILD/kernel. TESTS names the parts
-# to run, of: kunit upstream ours builtin programs soak frontdoor. The last line
-# counts.
+# to run, of: kunit upstream ours builtin programs soak frontdoor, and repeat. The
+# last line counts.
 #
 # Full output goes to $BUILD/log.
 
@@ -16,13 +16,16 @@ log=$BUILD/log
 passed=0 failed=0 skipped=0
 
 # Upstream's collections that are about pidfds or use them, and single programs of
-# others.
-upstream=(pidfd clone3 coredump namespaces pid_namespace)
+# others. (namespaces:siocgskns_test needs IPv6 and no pidfds, and
+# filesystems/empty_mntns:clone3_empty_mntns_test takes CLONE_NNP for a flag that
+# clone3() refuses.)
+upstream=(pidfd clone3 coredump pid_namespace)
 programs=(
 	filesystems:anon_inode_test
-	filesystems/empty_mntns:clone3_empty_mntns_test
 	filesystems/mount_cycle:mount_cover_test
 	filesystems/mount_cycle:unmounted_tree_test
+	namespaces:listns_efault_test
+	namespaces:regression_pidfd_setns_test
 	net/af_unix:scm_pidfd
 	net/af_unix:scm_rights
 )
@@ -115,6 +118,16 @@ part_upstream() {
 		echo "ok twins: $(grep -c '^rust twin ' "$log/upstream.log") functions of C that Rust replaces were not called, and are without the module"
 		count 1 0 0
 	fi
+}
+
+# Not by itself: upstream's pidfd tests ROUNDS times in a row.
+part_repeat() {
+	local n rounds=()
+	for ((n = 0; n < ${ROUNDS:-20}; n++)); do
+		rounds+=(pidfd)
+	done
+	TIMEOUT=$((600 * ${ROUNDS:-20})) guest repeat "$(kselftest "${rounds[@]}")"
+	results "$log/repeat.log"
 }
 
 part_ours() {

@@ -1,0 +1,50 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# bench.sh: what operations on pidfds cost by C and by Rust, in one boot of the
+# kernel in $BUILD/kernel: by C, with the module loaded, and by C again.
+#
+# ICOUNT=yes (the default) counts instructions of the guest, which has one CPU.
+# ICOUNT=no measures time, several times over, on CPUS CPUs.
+#
+# Text goes to standard output; it, JSON and a picture are in $BUILD/bench.
+
+set -eu -o pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+scripts=$top/scripts/pidfd
+bench=$BUILD/kselftest/pidfd_rust/bench
+runs=1
+
+case ${ICOUNT:-yes} in
+yes)
+	# One instruction is one nanosecond of the clock, and the guest never idles.
+	export CPUS=1 QEMU_OPTS="-icount shift=0,sleep=off" APPEND="tsc=reliable"
+	;;
+no) runs=5 ;;
+*)
+	echo "bench: ICOUNT=$ICOUNT is neither yes nor no" >&2
+	exit 2
+	;;
+esac
+
+"$scripts/build.sh" selftests pidfd_rust
+mkdir -p "$BUILD/bench"
+echo "bench: measuring, by ${CPUS:-2} CPU(s)" >&2
+status=0
+MODULE=no TIMEOUT=3000 CMD="
+	set -e
+	for ((i = 0; i < $runs; i++)); do
+		echo 'run c'; $bench
+		insmod $MODULE_KO
+		echo 'run rust'; $bench
+		[ \$(cat /sys/kernel/debug/rust_pidfd/created) -gt 1000 ]
+		for ((j = 0; j < 50; j++)); do rmmod rust_pidfd 2>/dev/null && break; sleep 0.1; done
+		echo 'run again'; $bench
+	done" "$scripts/guest.sh" run >"$BUILD/bench/raw" || status=$?
+[ "$status" = 0 ] || {
+	tail -n 3 "$BUILD/bench/raw" >&2
+	echo "bench: the guest failed with status $status" >&2
+	exit 1
+}
+"$PYTHON" "$scripts/bench.py" "$BUILD/bench" "${ICOUNT:-yes}"
