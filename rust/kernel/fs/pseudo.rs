@@ -494,7 +494,10 @@ mod tests {
         types::Opaque,
         wait_queue::WaitQueueHead, //
     };
-    use core::mem::MaybeUninit;
+    use core::mem::{
+        self,
+        MaybeUninit, //
+    };
 
     /// An object with a reference count, a stash, a wait queue and extended attributes.
     struct Thing {
@@ -784,6 +787,34 @@ mod tests {
         // SAFETY: Nobody else uses the field.
         assert!(unsafe { *thing.stashed.get() }.is_null());
         assert!(THINGS.path(&thing).is_ok());
+    }
+
+    /// As it is for a moment when its last user is gone.
+    #[test]
+    fn a_dentry_that_is_dead_is_left_alone() {
+        const DEAD: c_int = -128;
+
+        let _mount = mount();
+        let thing = Thing::new(1);
+        let path = THINGS.path(&thing).unwrap();
+        // SAFETY: The dentry is valid, and nobody else uses it.
+        let count = unsafe {
+            &mut (*dentry(&path))
+                .d_lockref
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .count
+        };
+        let alive = mem::replace(count, DEAD);
+        let found = ThingFs::stash(&thing).unwrap().get();
+        let after = mem::replace(count, alive);
+        assert!(found.is_none());
+        assert_eq!(after, DEAD);
+        drop(path);
+
+        let other = THINGS.path(&thing).unwrap();
+        assert!(ThingFs::stash(&thing).unwrap().get().is_some());
+        drop(other);
     }
 
     #[test]
