@@ -198,8 +198,8 @@ impl Stash {
         // not freed before the end of that.
         let alive =
             unsafe { bindings::lockref_get_not_dead(&raw mut (*dentry.as_ptr()).d_lockref) };
-        // INVARIANT: It is alive, and the reference was taken just now. No value is made of one that
-        // is not: it would be dropped.
+        // INVARIANT: It is alive, and the reference was taken just now. No value is made of one
+        // that is not: it would be dropped.
         alive.then(|| Dentry(dentry))
     }
 
