@@ -24,20 +24,6 @@
 #define PIDFD_SIGNAL_PROCESS_GROUP	(1UL << 2)
 #endif
 
-#ifndef SO_PASSPIDFD
-#define SO_PASSPIDFD 76
-#define SO_PEERPIDFD 77
-#endif
-
-#ifndef SCM_PIDFD
-#define SCM_PIDFD 0x04
-#endif
-
-#ifndef FAN_REPORT_PIDFD
-#define FAN_REPORT_PIDFD		0x00000080
-#define FAN_EVENT_INFO_TYPE_PIDFD	4
-#endif
-
 /* A thread that only waits; every signal sent to it stays pending. */
 struct waiting_thread {
 	pthread_t thread;

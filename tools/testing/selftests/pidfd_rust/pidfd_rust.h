@@ -11,8 +11,10 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <sys/fanotify.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 
 #include "../pidfd/pidfd.h"
 #include "../kselftest_harness.h"
@@ -20,6 +22,20 @@
 #define DEBUGFS "/sys/kernel/debug"
 #define COUNTERS DEBUGFS "/rust_pidfd/"
 #define REFCNT "/sys/module/rust_pidfd/refcnt"
+
+#ifndef SO_PASSPIDFD
+#define SO_PASSPIDFD 76
+#define SO_PEERPIDFD 77
+#endif
+
+#ifndef SCM_PIDFD
+#define SCM_PIDFD 0x04
+#endif
+
+#ifndef FAN_REPORT_PIDFD
+#define FAN_REPORT_PIDFD		0x00000080
+#define FAN_EVENT_INFO_TYPE_PIDFD	4
+#endif
 
 /* How long to wait for what must come. Emulated machines are slow. */
 #define PATIENCE_MS 20000

@@ -19,20 +19,6 @@
 #define PID_FS_MAGIC 0x50494446
 #endif
 
-#ifndef SO_PASSPIDFD
-#define SO_PASSPIDFD 76
-#define SO_PEERPIDFD 77
-#endif
-
-#ifndef SCM_PIDFD
-#define SCM_PIDFD 0x04
-#endif
-
-#ifndef FAN_REPORT_PIDFD
-#define FAN_REPORT_PIDFD		0x00000080
-#define FAN_EVENT_INFO_TYPE_PIDFD	4
-#endif
-
 #ifndef OPEN_TREE_CLONE
 #define OPEN_TREE_CLONE 1
 #endif
