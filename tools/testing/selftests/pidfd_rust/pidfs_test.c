@@ -2164,11 +2164,12 @@ FIXTURE_SETUP(core)
 {
 	rust_setup(_metadata, &self->before);
 	ASSERT_EQ(0, set_core(&self->old, variant->pattern));
+	/* Before there are threads: setuid() in the child would wait for them. */
+	ASSERT_EQ(0, start_peer(&self->peer, CLONE_PIDFD));
+	ASSERT_EQ(0, peer_does(&self->peer, may_dump, 0));
 	if (variant->socket) {
 		ASSERT_EQ(0, start_server(&self->server));
 	}
-	ASSERT_EQ(0, start_peer(&self->peer, CLONE_PIDFD));
-	ASSERT_EQ(0, peer_does(&self->peer, may_dump, 0));
 }
 
 FIXTURE_TEARDOWN(core)
