@@ -234,6 +234,13 @@ elif [ -n "$up" ]; then
 	show_end
 	exit 125
 else
+	# An emulator may reset in the middle of the boot, without a word from it or from
+	# the kernel, before anything of ours runs: that is tried once more.
+	if [ "$mode" = run ] && [ -z "$first" ] && [ -z "${AGAIN-}" ]; then
+		say "the guest went down while it booted, and nothing says why; once more"
+		cleanup
+		AGAIN=no exec "$0" run 9>&-
+	fi
 	say "the guest did not boot"
 	show_end
 	exit 125
