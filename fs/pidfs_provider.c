@@ -46,11 +46,8 @@ void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr)
 	const struct pidfd_record *record = pid->record;
 	u32 mask;
 
-	if (IS_ERR_OR_NULL(record))
-		return;
-
 	/* Pairs with the store in Record::announce(). */
-	mask = smp_load_acquire(&record->mask);
+	mask = IS_ERR_OR_NULL(record) ? 0 : smp_load_acquire(&record->mask);
 	if (mask & PIDFD_RECORD_EXIT) {
 		attr->cgroupid = record->cgroupid;
 		attr->exit_code = record->exit_code;
@@ -62,6 +59,9 @@ void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr)
 		attr->coredump_code = record->coredump_code;
 		set_bit(PIDFS_ATTR_BIT_COREDUMP, &attr->attr_mask);
 	}
+
+	/* C lets @attr be seen by a plain store: what is in it comes first. */
+	smp_wmb();
 }
 
 /* One cache serves both sides, so that they can share attributes. */

@@ -56,6 +56,7 @@
 #include <linux/compiler_types.h>
 #include <linux/gfp_types.h>
 #include <linux/list.h>
+#include <linux/llist.h>
 #include <linux/types.h>
 
 struct coredump_params;
@@ -80,6 +81,7 @@ struct task_struct;
  * struct pidfd_record - what stays known of a pid for the provider's pidfds
  * @stashed:		the dentry that all of the provider's pidfds of this pid
  *			share, as long as there is one
+ * @free:		for pidfd_record_free(), when there is none any more
  * @xattrs:		list of the pid's extended attributes: @own_xattrs, or C's
  * @own_xattrs:		where they are if the record came first
  * @mask:		which of the following are there, PIDFD_RECORD_*; set after
@@ -91,7 +93,10 @@ struct task_struct;
  * @coredump_code:	its si_code
  */
 struct pidfd_record {
-	struct dentry *stashed;
+	union {
+		struct dentry *stashed;
+		struct llist_node free;
+	};
 	struct list_head *xattrs;
 	struct list_head own_xattrs;
 	u32 mask;
@@ -121,8 +126,8 @@ struct pidfd_record {
  *		left behind. @pid has no task yet. Called in process context, may
  *		sleep. -ENODEV lets C serve the call.
  * @get_root:	the root of the file system in which the provider's files are,
- *		with a reference, for the caller to path_put() before it gives
- *		back its hold on the provider.
+ *		with a reference, for the caller, who holds the provider, to
+ *		path_put() before it gives that back.
  */
 struct pidfd_provider {
 	struct module *owner;
@@ -146,7 +151,7 @@ int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp);
 void pidfd_provider_exit(struct task_struct *tsk);
 void pidfd_provider_free_pid(struct pid *pid);
 void pidfd_provider_coredump(const struct coredump_params *cprm);
-void pidfd_provider_get_root(struct path *path);
+int pidfd_provider_get_root(const struct pidfd_provider *provider, struct path *path);
 
 /*
  * Keep the provider, if one is registered and @wanted says so, to the end of a

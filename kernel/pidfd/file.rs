@@ -37,7 +37,8 @@ use kernel::{
         poll::PollTable,
         rcu, //
     },
-    wait_queue::WaitQueueHead, //
+    wait_queue::WaitQueueHead,
+    warn_on, //
 };
 
 pub(crate) static OPERATIONS: FileOperationsTable<PidFdFile> = FileOperationsTable::new();
@@ -106,8 +107,8 @@ impl FileOperations for PidFdFile {
         if file.flags() & PIDFD_AUTOKILL != 0 {
             let rcu = rcu::read_lock();
             if let Some(process) = pid.task(PidType::Tgid, &rcu) {
-                // A clone with `CLONE_AUTOKILL` makes a process of user space.
-                if !process.is_kernel_worker() {
+                // A clone with `CLONE_PIDFD_AUTOKILL` makes a process of user space.
+                if !warn_on!(process.is_kernel_worker()) {
                     // A process that is past being killed needs no killing.
                     let _ = process.send_signal(SIGKILL as i32, PidType::Tgid);
                 }

@@ -22,8 +22,10 @@ use kernel::{
         File, //
     },
     pid::Pid,
+    pidfd::flags::PIDFD_AUTOKILL,
     prelude::*,
-    sync::aref::ARef, //
+    sync::aref::ARef,
+    warn_on, //
 };
 
 /// What `open_by_handle_at(2)` may be asked for; `PIDFD_THREAD` is `O_EXCL`. It adds `O_LARGEFILE`
@@ -46,10 +48,12 @@ impl ExportOperations for PidFdHandle {
 
     /// Finds a process or thread that somebody has had a pidfd of, that has not been reaped, and
     /// that is in the caller's pid namespace or below.
-    fn decode(ino: u64) -> Option<ARef<Pid>> {
-        let pid = Pid::find_get_ino(ino).filter(|pid| pid.is_known() && pid.vnr() != 0)?;
-        pid.register(GFP_KERNEL).ok()?;
-        Some(pid)
+    fn decode(ino: u64) -> Result<ARef<Pid>> {
+        let pid = Pid::find_get_ino(ino)
+            .filter(|pid| pid.is_known() && pid.vnr() != 0)
+            .ok_or(ESTALE)?;
+        pid.register(GFP_KERNEL)?;
+        Ok(pid)
     }
 
     /// Whoever sees a process may have a pidfd of it, and [`decode`](Self::decode) looks at that.
@@ -60,7 +64,11 @@ impl ExportOperations for PidFdHandle {
         Ok(())
     }
 
+    /// A kill on last close is decided on when a process is made, and never later.
     fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
+        if warn_on!(flags & PIDFD_AUTOKILL != 0) {
+            return Err(EINVAL);
+        }
         PidFdFile::open(path, flags & !O_LARGEFILE)
     }
 }

@@ -12,6 +12,7 @@
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
+#include <linux/llist.h>
 #include <linux/module.h>
 #include <linux/mutex.h>
 #include <linux/path.h>
@@ -25,6 +26,9 @@
 #include <linux/srcu.h>
 #include <linux/static_call.h>
 #include <linux/uaccess.h>
+#include <linux/vfsdebug.h>
+#include <linux/workqueue.h>
+#include <linux/xattr.h>
 
 #include "../../fs/internal.h"
 
@@ -62,7 +66,6 @@ static int pidfd_clone_c(struct pid *pid, unsigned int flags,
 
 DEFINE_STATIC_CALL(pidfd_alloc_file, pidfs_alloc_file);
 DEFINE_STATIC_CALL(pidfd_clone, pidfd_clone_c);
-DEFINE_STATIC_CALL(pidfd_get_root, pidfs_get_root);
 
 /* Who looks at the provider, or calls it, is in a section of this. */
 DEFINE_STATIC_SRCU_FAST(pidfd_provider_srcu);
@@ -175,21 +178,18 @@ bool pidfd_provider_made(const struct dentry *dentry)
 
 /**
  * pidfd_provider_get_root - the file system in which file handles are opened
- * @path: set to its root, with a reference
+ * @provider: what pidfd_provider_hold() returned, not NULL
+ * @path:     set to its root, with a reference
  *
- * The path keeps what is needed to look at it. A caller that holds the provider
- * can be sure as well that something can be opened in it.
+ * Who did not get hold of a provider must not have its root either: nothing would
+ * keep the module, which waits for the last reference when it goes.
+ *
+ * Return: 0, as get_path_anchor().
  */
-void pidfd_provider_get_root(struct path *path)
+int pidfd_provider_get_root(const struct pidfd_provider *provider, struct path *path)
 {
-	if (static_branch_unlikely(&pidfd_provider_key)) {
-		guard(srcu_fast)(&pidfd_provider_srcu);
-		if (rcu_access_pointer(pidfd_provider)) {
-			static_call(pidfd_get_root)(path);
-			return;
-		}
-	}
-	pidfs_get_root(path);
+	provider->get_root(path);
+	return 0;
 }
 
 /*
@@ -216,13 +216,34 @@ struct pidfd_record *pidfd_record_alloc(gfp_t gfp)
 	return record;
 }
 
+static LLIST_HEAD(pidfd_record_free_list);
+
+/* There may be any number of attributes, and who frees a pid must not sleep. */
+static void pidfd_record_free_work(struct work_struct *work)
+{
+	struct llist_node *head = llist_del_all(&pidfd_record_free_list);
+	struct pidfd_record *record, *next;
+
+	llist_for_each_entry_safe(record, next, head, free) {
+		simple_xattrs_free(pidfs_xattr_cache(), &record->own_xattrs, NULL);
+		kmem_cache_free(pidfd_record_cachep, record);
+	}
+}
+
+static DECLARE_WORK(pidfd_record_work, pidfd_record_free_work);
+
 /**
- * pidfd_record_free - free a record
- * @record: the record, without attributes of its own
+ * pidfd_record_free - free a record and the attributes that are its own
+ * @record: the record, which nobody else refers to. Any context.
  */
 void pidfd_record_free(struct pidfd_record *record)
 {
-	kmem_cache_free(pidfd_record_cachep, record);
+	VFS_WARN_ON_ONCE(record->stashed);
+
+	if (likely(list_empty(&record->own_xattrs)))
+		kmem_cache_free(pidfd_record_cachep, record);
+	else if (llist_add(&record->free, &pidfd_record_free_list))
+		schedule_work(&pidfd_record_work);
 }
 
 static int __init pidfd_record_init(void)
@@ -268,9 +289,11 @@ int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp)
  *   Rust's, if it is there                  make it visible
  *   unlock                                  unlock
  *   C's, if it is there, and was not
+ *   then Rust's once more
  *
  * Who comes to the lock first has made it visible when it is looked for; who comes
- * after has the other one to copy from.
+ * after has the other one to copy from. A coredump needs no third look: before it,
+ * the pid was registered with one of the two.
  */
 
 /**
@@ -287,8 +310,11 @@ void pidfd_provider_exit(struct task_struct *tsk)
 	if (c)
 		pidfs_exit(tsk);
 	rust_pid_exit(pid, tsk);
-	if (!c && pidfd_provider_keeps(pid->attr))
+	if (!c && pidfd_provider_keeps(pid->attr)) {
 		pidfs_exit(tsk);
+		/* Rust's may have been made meanwhile, from C's before that. */
+		rust_pid_exit(pid, tsk);
+	}
 }
 
 /**
@@ -366,7 +392,6 @@ int pidfd_provider_register(const struct pidfd_provider *provider)
 	WRITE_ONCE(pidfd_provider_fops, provider->fops);
 	static_call_update(pidfd_alloc_file, provider->alloc_file);
 	static_call_update(pidfd_clone, provider->clone);
-	static_call_update(pidfd_get_root, provider->get_root);
 	rcu_assign_pointer(pidfd_provider, provider);
 	static_branch_enable(&pidfd_provider_key);
 	return 0;
@@ -390,6 +415,5 @@ void pidfd_provider_unregister(const struct pidfd_provider *provider)
 	synchronize_srcu_expedited(&pidfd_provider_srcu);
 	static_call_update(pidfd_alloc_file, pidfs_alloc_file);
 	static_call_update(pidfd_clone, pidfd_clone_c);
-	static_call_update(pidfd_get_root, pidfs_get_root);
 	WRITE_ONCE(pidfd_provider_fops, NULL);
 }

@@ -43,7 +43,8 @@ static struct ns_common *nsproxy_get_namespace(const struct nsproxy *nsp, enum t
 	case TASK_NS_IPC:
 		return TRYGET(IPC_NS, nsp->ipc_ns);
 	case TASK_NS_MNT:
-		return TRYGET(NAMESPACES, nsp->mnt_ns);
+		/* These are in every kernel. */
+		return ns_ref_get(nsp->mnt_ns) ? to_ns_common(nsp->mnt_ns) : NULL;
 	case TASK_NS_NET:
 		return TRYGET(NET_NS, nsp->net_ns);
 	case TASK_NS_PID_FOR_CHILDREN:

@@ -63,7 +63,7 @@ layout! {
     pidfd_provider { alloc_file, clone, fops, get_root, owner }
     pidfd_record {
         cgroupid, coredump_code, coredump_mask, coredump_signal, exit_code, mask, own_xattrs,
-        stashed, xattrs,
+        stashed in __bindgen_anon_1, xattrs,
     }
     pseudo_fs_context { dops, eops, ops, s_d_flags, xattr }
     stashed_operations { init_inode, put_data, stash_dentry }

@@ -148,6 +148,7 @@ impl Drop for ExecUpdateGuard<'_> {
 #[macros::kunit_tests(rust_namespace)]
 mod tests {
     use super::*;
+    use crate::pid::tests::Thread;
 
     const ALL: [Kind; 10] = [
         Kind::Cgroup,
@@ -178,6 +179,15 @@ mod tests {
         for kind in ALL {
             let ns = guard.namespace(kind).unwrap();
             assert!(ns.is_some() || !matches!(kind, Kind::Mnt));
+        }
+    }
+
+    #[test]
+    fn a_task_that_ended_has_no_namespaces() {
+        let task = Thread::new().end();
+        let guard = task.lock_exec_update_killable().unwrap();
+        for kind in ALL {
+            assert_eq!(guard.namespace(kind).err(), Some(ESRCH));
         }
     }
 

@@ -18,6 +18,10 @@ use crate::{
             ARef,
             AlwaysRefCounted, //
         },
+        barrier::{
+            smp_mb,
+            Read, //
+        },
         rcu, //
     },
     task::Task,
@@ -271,10 +275,20 @@ impl Pid {
     pub fn state(&self) -> State {
         let rcu = rcu::read_lock();
 
-        match self.task(PidType::Pid, &rcu) {
-            None => State::Reaped,
-            Some(task) if task.exit_state() != 0 && !task.delay_group_leader() => State::Exited,
-            Some(_) => State::Running,
+        loop {
+            let Some(task) = self.task(PidType::Pid, &rcu) else {
+                return State::Reaped;
+            };
+            if task.exit_state() == 0 || task.delay_group_leader() {
+                return State::Running;
+            }
+            // A thread that calls exec takes the pid from its leader, which has ended, and only
+            // then makes it a leader no more: `de_thread()`. What was seen is then the end of a
+            // task that has lost its pid.
+            smp_mb(Read);
+            if self.task(PidType::Pid, &rcu) == Some(task) {
+                return State::Exited;
+            }
         }
     }
 
@@ -513,18 +527,92 @@ unsafe impl<T: Wake> Sync for Watch<T> {}
 
 #[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
 #[macros::kunit_tests(rust_pid)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
-    use crate::sync::{
-        atomic::{
-            Atomic,
-            Relaxed, //
+    use crate::{
+        error::from_err_ptr,
+        sync::{
+            atomic::{
+                Atomic,
+                Relaxed, //
+            },
+            Arc, //
         },
-        Arc, //
+        time::{
+            delay::fsleep,
+            Delta, //
+        },
     };
+    use core::ops::Deref;
 
     fn me() -> ARef<Pid> {
         Pid::of_task(current!(), PidType::Pid).unwrap()
+    }
+
+    /// A pid that no task has, as that of a child in the making.
+    pub(crate) struct Spare(*mut bindings::pid);
+
+    impl Spare {
+        pub(crate) fn new() -> Self {
+            // SAFETY: The namespace is there for good, and no numbers are asked for.
+            let pid =
+                unsafe { bindings::alloc_pid(&raw mut bindings::init_pid_ns, ptr::null_mut(), 0) };
+            Self(from_err_ptr(pid).unwrap())
+        }
+    }
+
+    impl Deref for Spare {
+        type Target = Pid;
+
+        fn deref(&self) -> &Pid {
+            // SAFETY: It is valid and counted until it is dropped.
+            unsafe { Pid::from_raw(self.0) }
+        }
+    }
+
+    impl Drop for Spare {
+        fn drop(&mut self) {
+            // SAFETY: It is ours, and no task has it.
+            unsafe { bindings::free_pid(self.0) };
+        }
+    }
+
+    /// A kernel thread that ends when it is told to.
+    pub(crate) struct Thread(ARef<Task>);
+
+    impl Thread {
+        pub(crate) fn new() -> Self {
+            extern "C" fn ends(_data: *mut c_void) -> c_int {
+                0
+            }
+
+            // SAFETY: The function takes anything, and the name is no format.
+            let task = from_err_ptr(unsafe {
+                bindings::kthread_create_on_node(
+                    Some(ends),
+                    ptr::null_mut(),
+                    bindings::NUMA_NO_NODE,
+                    c"rust_pid".as_char_ptr(),
+                )
+            })
+            .unwrap();
+            // SAFETY: The thread waits to be woken, and so is valid.
+            Self(unsafe { &*task.cast::<Task>() }.into())
+        }
+
+        pub(crate) fn pid(&self) -> ARef<Pid> {
+            Pid::of_task(&self.0, PidType::Pid).unwrap()
+        }
+
+        /// Returns when nobody waits for it any more, and its pid has no task.
+        pub(crate) fn end(self) -> ARef<Task> {
+            self.0.wake_up();
+            // The last of its pids to go.
+            while Pid::of_task(&self.0, PidType::Tgid).is_some() {
+                fsleep(Delta::from_millis(1));
+            }
+            self.0
+        }
     }
 
     #[test]
@@ -566,6 +654,63 @@ mod tests {
             pid.task(PidType::Pid, &rcu).map(|task| task.exit_state()),
             Some(0)
         );
+    }
+
+    #[test]
+    fn a_pid_without_a_task_has_none_of_any_kind() {
+        let pid = Spare::new();
+        let rcu = rcu::read_lock();
+        for kind in [PidType::Pid, PidType::Tgid, PidType::Pgid, PidType::Sid] {
+            assert!(!pid.has_task(kind));
+            assert!(pid.task(kind, &rcu).is_none());
+            assert!(pid.get_task(kind).is_none());
+        }
+        assert_eq!(pid.state(), State::Reaped);
+        assert!(!pid.is_of(current!()));
+        assert!(*pid != *me());
+    }
+
+    #[test]
+    fn a_pid_is_found_until_it_is_freed() {
+        let pid = Spare::new();
+        let kept: ARef<Pid> = (&*pid).into();
+        let nr = pid.nr();
+        assert!(Pid::find_get(nr).as_deref() == Some(&*kept));
+        assert!(Pid::find_get_ino(kept.ino()).as_deref() == Some(&*kept));
+        drop(pid);
+        assert!(Pid::find_get(nr).is_none());
+        assert!(Pid::find_get_ino(kept.ino()).is_none());
+    }
+
+    #[test]
+    fn a_task_that_ended_has_no_pid() {
+        let thread = Thread::new();
+        let pid = thread.pid();
+        assert_eq!(pid.state(), State::Running);
+        let task = thread.end();
+        assert_eq!(pid.state(), State::Reaped);
+        assert!(!pid.is_of(&task));
+        for kind in [PidType::Pid, PidType::Tgid] {
+            assert!(Pid::of_task(&task, kind).is_none());
+        }
+        assert_eq!(task.tgid_vnr(), 0);
+        assert!(task.exit_state() != 0);
+        assert_eq!(task.final_exit(), Some(task.exit_record()));
+        assert_eq!(task.exit_record().exit_code, 0);
+        assert_eq!(task.send_signal(1, PidType::Tgid), Err(ESRCH));
+    }
+
+    #[test]
+    fn a_watch_is_woken_by_the_end() {
+        let thread = Thread::new();
+        let woken = Arc::new(Atomic::new(0), GFP_KERNEL).unwrap();
+        let watch =
+            KBox::pin_init(Watch::new(thread.pid(), Count(woken.clone())), GFP_KERNEL).unwrap();
+        assert_eq!(woken.load(Relaxed), 0);
+        thread.end();
+        // Dropped first: it may still be called for the reaping.
+        drop(watch);
+        assert!(woken.load(Relaxed) > 0);
     }
 
     #[test]

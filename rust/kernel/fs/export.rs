@@ -56,9 +56,11 @@ pub trait ExportOperations: Sized + 'static {
 
     /// Finds what was named.
     ///
-    /// Returns [`None`] if it is gone, or none of the caller's business. User space sees `ESTALE`
-    /// then.
-    fn decode(id: Self::Id) -> Option<ARef<Self::Object>>;
+    /// # Errors
+    ///
+    /// - [`ESTALE`] if it is gone, or none of the caller's business.
+    /// - [`ENOMEM`] if memory runs out. User space sees any other error as `ESTALE`.
+    fn decode(id: Self::Id) -> Result<ARef<Self::Object>>;
 
     /// Decides whether the current task may open handles, with `flags` as for `open(2)`.
     ///
@@ -133,12 +135,10 @@ where
         }
         // SAFETY: There are `len` words at `fid`, any content of which is an `Id`.
         let id = unsafe { fid.cast::<E::Id>().read_unaligned() };
-        let Some(object) = E::decode(id) else {
-            return ptr::null_mut();
-        };
-
         // SAFETY: `sb` is a super block of our file system, mounted during the call.
-        match unsafe { super::pseudo::PseudoFs::<T>::of_super(sb) }.dentry(&object) {
+        let fs = unsafe { super::pseudo::PseudoFs::<T>::of_super(sb) };
+
+        match E::decode(id).and_then(|object| fs.dentry(&object)) {
             Ok(dentry) => dentry.into_raw(),
             Err(err) => err.to_ptr(),
         }

@@ -471,6 +471,7 @@ mod tests {
     use crate::{
         fs::{
             export::types::FILEID_KERNFS,
+            file::FileDescriptorReservation,
             file_operations::{
                 events::EPOLLIN,
                 OpenFile, //
@@ -621,6 +622,7 @@ mod tests {
             match cmd {
                 1 => Ok(file.object().number as isize),
                 2 => Ok(file.inode().generation() as isize),
+                4 => Ok(file.file().flags() as isize),
                 _ => Err(ENOTTY),
             }
         }
@@ -671,8 +673,11 @@ mod tests {
         }
 
         /// Finds a new thing for any number but [`UNKNOWN`].
-        fn decode(number: u64) -> Option<ARef<Thing>> {
-            (number != UNKNOWN).then(|| Thing::new(number))
+        fn decode(number: u64) -> Result<ARef<Thing>> {
+            match number {
+                UNKNOWN => Err(ESTALE),
+                _ => Ok(Thing::new(number)),
+            }
         }
 
         fn permission(flags: u32) -> Result {
@@ -866,9 +871,71 @@ mod tests {
         assert_eq!(ioctl(1), 42);
         assert_eq!(ioctl(2), 3);
         assert_eq!(ioctl(3), ENOTTY.to_errno() as c_long);
+        assert_eq!(ioctl(4), file.flags() as c_long);
         assert!(table.show_fdinfo.is_none());
         drop(file);
         flush();
+    }
+
+    #[test]
+    fn no_other_file_is_a_pidfd() {
+        let _mount = mount();
+        let thing = Thing::new(1);
+        let file = THINGS.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
+        let reserved = FileDescriptorReservation::get_unused_fd_flags(0).unwrap();
+        let fd = reserved.reserved_fd();
+        reserved.fd_install(file);
+        assert_eq!(crate::pidfd::get_pid(fd).err(), Some(EBADF));
+        // SAFETY: The descriptor was installed just now.
+        assert_eq!(unsafe { bindings::close_fd(fd) }, 0);
+        flush();
+    }
+
+    /// The address of the queue that was waited on last.
+    static WAITED_ON: Atomic<usize> = Atomic::new(0);
+
+    /// # Safety
+    ///
+    /// Called by C to wait on `queue`.
+    unsafe extern "C" fn wait_on(
+        _file: *mut bindings::file,
+        queue: *mut bindings::wait_queue_head,
+        _table: *mut bindings::poll_table_struct,
+    ) {
+        WAITED_ON.store(queue as usize, Relaxed);
+    }
+
+    #[test]
+    fn who_polls_waits_on_the_queue_of_the_object() {
+        let _mount = mount();
+        let thing = Thing::new(1);
+        let file = THINGS.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
+        let mut wait = bindings::poll_table_struct {
+            _qproc: Some(wait_on),
+            _key: EPOLLIN,
+        };
+        // SAFETY: The table is static and never written to.
+        let table = unsafe { &*FILES.as_ptr() };
+        // SAFETY: The file has this table, and the poll table is valid.
+        let poll = unsafe { table.poll.unwrap()(file.as_ptr(), &mut wait) };
+        assert_eq!(poll, EPOLLIN);
+        assert_eq!(WAITED_ON.load(Relaxed), thing.queue.get() as usize);
+        drop(file);
+        flush();
+    }
+
+    #[test]
+    fn a_clone_of_a_path_is_a_path() {
+        let _mount = mount();
+        let thing = Thing::new(1);
+        let path = THINGS.path(&thing).unwrap();
+        let other = path.clone();
+        assert_eq!(dentry(&path), dentry(&other));
+        drop(path);
+        assert_eq!(thing.refs(), 2);
+        assert!(ThingFs::stash(&thing).unwrap().get().is_some());
+        drop(other);
+        assert_eq!(thing.refs(), 1);
     }
 
     #[test]
@@ -990,7 +1057,7 @@ mod tests {
         };
         assert!(find(42, 1, kind).is_null());
         assert!(find(42, 2, kind + 1).is_null());
-        assert!(find(UNKNOWN, 2, kind).is_null());
+        assert_eq!(find(UNKNOWN, 2, kind), ESTALE.to_ptr());
         assert_eq!(find(UNSTASHED, 2, kind), EINVAL.to_ptr());
         let found = find(43, 2, kind);
         // SAFETY: A dentry was found, with a reference that is ours.

@@ -189,7 +189,7 @@ impl Record {
     pub fn stash(&self) -> &Stash {
         // SAFETY: By the type invariants, `self` is valid as long as this borrow, and only a
         // `Stash` uses the field.
-        unsafe { Stash::from_raw(&raw mut (*self.0.get()).stashed) }
+        unsafe { Stash::from_raw(&raw mut (*self.0.get()).__bindgen_anon_1.stashed) }
     }
 
     /// Returns the extended attributes of the pid.
@@ -458,15 +458,7 @@ unsafe extern "C" fn rust_pid_coredump(
 #[export]
 unsafe extern "C" fn rust_pid_free(pid: *mut bindings::pid) {
     // SAFETY: The caller promises that nobody else uses the pid, so nobody else uses its record.
-    // The attributes are the record's own to free, if they are in its own list.
-    unsafe {
-        let record = (*pid).__bindgen_anon_1.record;
-        let own = &raw mut (*record).own_xattrs;
-        if (*own).next != own {
-            bindings::simple_xattrs_free(bindings::pidfs_xattr_cache(), own, ptr::null_mut());
-        }
-        bindings::pidfd_record_free(record);
-    }
+    unsafe { bindings::pidfd_record_free((*pid).__bindgen_anon_1.record) };
 }
 
 #[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
@@ -474,9 +466,16 @@ unsafe extern "C" fn rust_pid_free(pid: *mut bindings::pid) {
 mod tests {
     use super::*;
     use crate::{
-        pid::PidType,
+        pid::{
+            tests::{
+                Spare,
+                Thread, //
+            },
+            PidType, //
+        },
         sync::aref::ARef, //
     };
+    use core::mem::MaybeUninit;
 
     fn me() -> ARef<Pid> {
         Pid::of_task(current!(), PidType::Pid).unwrap()
@@ -546,6 +545,112 @@ mod tests {
         assert!(Pid::find_get_ino(pid.ino()).as_deref() == Some(&*pid));
         assert!(Pid::find_get_ino(0).is_none());
         assert!(Pid::find_get_ino(u64::MAX).is_none());
+    }
+
+    #[test]
+    fn who_is_known_to_c_is_known() {
+        let pid = Spare::new();
+        assert!(!pid.is_known());
+        // SAFETY: The pid is valid.
+        let ret = unsafe { bindings::pidfs_register_pid_gfp(pid.as_ptr(), GFP_KERNEL.as_raw()) };
+        assert_eq!(ret, 0);
+        assert!(pid.record().is_none());
+        assert!(pid.is_known());
+        // The attributes are then C's, which frees them.
+        let xattrs = pid.register(GFP_KERNEL).unwrap().xattrs();
+        assert!(xattrs.set(c"trusted.a".into(), Some(b"x"), 0).is_ok());
+    }
+
+    #[test]
+    fn c_registers_once() {
+        let pid = Spare::new();
+        // SAFETY: The pid is valid.
+        let register = || unsafe { rust_pid_register(pid.as_ptr(), GFP_KERNEL.as_raw()) };
+        assert_eq!(register(), 0);
+        let first: *const Record = pid.record().unwrap();
+        assert_eq!(register(), 0);
+        assert!(ptr::eq(first, pid.record().unwrap()));
+    }
+
+    #[test]
+    fn who_is_reaped_before_it_is_registered_never_will_be() {
+        let pid = Spare::new();
+        let task = current!();
+        // SAFETY: Both are valid.
+        unsafe { rust_pid_exit(pid.as_ptr(), task.as_ptr()) };
+        assert!(pid.record().is_none());
+        assert!(!pid.is_known());
+        assert_eq!(pid.register(GFP_KERNEL).err(), Some(ESRCH));
+        // SAFETY: The pid is valid.
+        let ret = unsafe { rust_pid_register(pid.as_ptr(), GFP_KERNEL.as_raw()) };
+        assert_eq!(ret, ESRCH.to_errno());
+        // SAFETY: As above.
+        let ret = unsafe { bindings::pidfs_register_pid_gfp(pid.as_ptr(), GFP_KERNEL.as_raw()) };
+        assert_eq!(ret, ESRCH.to_errno());
+    }
+
+    #[test]
+    fn who_is_reaped_is_known_no_more_but_how() {
+        let pid = Spare::new();
+        let record = pid.register(GFP_KERNEL).unwrap();
+        assert!(pid.is_known());
+        let task = current!();
+        // SAFETY: Both are valid.
+        unsafe { rust_pid_exit(pid.as_ptr(), task.as_ptr()) };
+        assert!(!pid.is_known());
+        assert_eq!(record.exit(), Some(task.exit_record()));
+        assert_eq!(record.exit_of_gone(), record.exit());
+        assert!(ptr::eq(record, pid.register(GFP_KERNEL).unwrap()));
+    }
+
+    #[test]
+    fn the_end_of_a_thread_is_recorded() {
+        let thread = Thread::new();
+        let pid = thread.pid();
+        let record = pid.register(GFP_KERNEL).unwrap();
+        assert_eq!(record.exit(), None);
+        let task = thread.end();
+        assert_eq!(record.exit_of_gone(), Some(task.exit_record()));
+        assert!(!pid.is_known());
+    }
+
+    #[test]
+    fn a_thread_that_ends_unregistered_is_not_registered() {
+        let thread = Thread::new();
+        let pid = thread.pid();
+        thread.end();
+        assert_eq!(pid.register(GFP_KERNEL).err(), Some(ESRCH));
+    }
+
+    #[test]
+    fn a_coredump_is_written_to_who_has_a_record() {
+        let mut info = MaybeUninit::<bindings::kernel_siginfo>::zeroed();
+        // SAFETY: Zeroes are a `kernel_siginfo`.
+        let info = unsafe { info.assume_init_mut() };
+        info.__bindgen_anon_1.si_signo = 11;
+        info.__bindgen_anon_1.si_code = -6;
+        let pid = Spare::new();
+        let dump = |dumpable| {
+            // SAFETY: Both are valid.
+            unsafe { rust_pid_coredump(pid.as_ptr(), dumpable, &raw const *info) }
+        };
+
+        dump(bindings::task_dumpable_TASK_DUMPABLE_ROOT);
+        assert!(pid.record().is_none());
+        let record = pid.register(GFP_KERNEL).unwrap();
+        assert_eq!(record.coredump(), None);
+        dump(bindings::task_dumpable_TASK_DUMPABLE_ROOT);
+        let coredump = Coredump {
+            mask: bindings::PIDFD_COREDUMPED | bindings::PIDFD_COREDUMP_ROOT,
+            signal: 11,
+            code: -6i32 as u32,
+        };
+        assert_eq!(record.coredump(), Some(coredump));
+        dump(u32::MAX);
+        assert_eq!(
+            record.coredump().map(|coredump| coredump.mask),
+            Some(bindings::PIDFD_COREDUMPED)
+        );
     }
 
     #[test]

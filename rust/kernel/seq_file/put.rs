@@ -49,3 +49,50 @@ impl SeqFile {
         Some(unsafe { PidNamespace::from_ptr(ns) })
     }
 }
+
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+#[macros::kunit_tests(rust_seq_file_put)]
+mod tests {
+    use super::*;
+    use core::mem::MaybeUninit;
+
+    /// What is there after `fill`, of what fits into the buffer, and whether all did.
+    fn filled(buffer: &mut [u8], fill: impl FnOnce(&SeqFile)) -> (&[u8], bool) {
+        let mut seq = MaybeUninit::<bindings::seq_file>::zeroed();
+        // SAFETY: Zeroes are a `seq_file` without a buffer.
+        let seq = unsafe { seq.assume_init_mut() };
+        seq.buf = buffer.as_mut_ptr().cast();
+        seq.size = buffer.len();
+        // SAFETY: The buffer is as long as it says, and nobody else uses `seq`.
+        fill(unsafe { SeqFile::from_raw(seq) });
+        (&buffer[..seq.count], seq.count < seq.size)
+    }
+
+    #[test]
+    fn numbers_and_characters_are_written() {
+        let mut buffer = [0; 64];
+        let (text, all) = filled(&mut buffer, |m| {
+            m.put_decimal(c"Pid:\t", 42);
+            m.put_decimal(c"\t", -1);
+            m.put_decimal(c"", 1 << 40);
+            m.putc(b'\n');
+        });
+        assert!(all);
+        assert_eq!(text, b"Pid:\t42\t-11099511627776\n");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_told() {
+        let mut buffer = [0; 4];
+        assert!(!filled(&mut buffer, |m| m.put_decimal(c"Pid:\t", 42)).1);
+        assert!(!filled(&mut buffer, |m| (0..5).for_each(|_| m.putc(b'x'))).1);
+    }
+
+    #[test]
+    fn only_procfs_has_a_pid_namespace() {
+        let mut buffer = [0; 4];
+        let mut none = false;
+        filled(&mut buffer, |m| none = m.proc_pid_ns().is_none());
+        assert!(none);
+    }
+}

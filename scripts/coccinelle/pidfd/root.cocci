@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
-/// Open file handles below FD_PIDFS_ROOT in the provider's file system, and keep the
-/// provider as long as that takes.
-// Hook: fs/fhandle.c pidfd_provider_get_root( 1
+/// Look for what file handles below FD_PIDFS_ROOT name in the provider's file system, and
+/// keep the provider as long as that takes: what is found keeps it then.
+// Hook: fs/fhandle.c pidfd_provider_get_root(provider, 1
 // Hook: fs/fhandle.c <linux/pidfd_provider.h> 1
 // Hook: fs/fhandle.c CLASS(pidfd_provider, 1
 
@@ -11,17 +11,16 @@
 + #include <linux/pidfd_provider.h>
 
 @@
-@@
-- pidfs_get_root
-+ pidfd_provider_get_root
-  (...)
-
-@@
 identifier mountdirfd, ret;
+expression root;
 @@
-  do_handle_open(int mountdirfd, ...)
+  handle_to_path(int mountdirfd, ...)
   {
-  long ret;
+  ...
 + CLASS(pidfd_provider, provider)(mountdirfd == FD_PIDFS_ROOT);
+  ret =
+- get_path_anchor(mountdirfd, root)
++ provider ? pidfd_provider_get_root(provider, root) : get_path_anchor(mountdirfd, root)
+  ;
   ...
   }
