@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /* clone(CLONE_PIDFD) and clone3(CLONE_PIDFD), and all ways in which they fail. */
-#include <linux/userfaultfd.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "pidfd_rust.h"
+#include "slow_page.h"
 
 #ifndef CLONE_DETACHED
 #define CLONE_DETACHED 0x00400000
@@ -580,60 +580,11 @@ skip:
 		SKIP(return, "%s", reason);
 }
 
-/* A page whose first use waits until we say so. */
-struct slow_page {
-	int uffd;
-	int *page;
-	size_t size;
-};
-
-static const char *make_slow_page(struct slow_page *slow)
-{
-	struct uffdio_api api = { .api = UFFD_API };
-	struct uffdio_register reg = { .mode = UFFDIO_REGISTER_MODE_MISSING };
-
-	slow->size = sysconf(_SC_PAGESIZE);
-	slow->page = mmap(NULL, slow->size, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	if (slow->page == MAP_FAILED)
-		return "no memory";
-
-	slow->uffd = syscall(__NR_userfaultfd, O_CLOEXEC);
-	if (slow->uffd < 0)
-		return errno == ENOSYS ? "CONFIG_USERFAULTFD is not set" :
-					 "userfaultfd() is not permitted";
-
-	reg.range.start = (uintptr_t)slow->page;
-	reg.range.len = slow->size;
-	if (ioctl(slow->uffd, UFFDIO_API, &api) ||
-	    ioctl(slow->uffd, UFFDIO_REGISTER, &reg))
-		return "userfaultfd does not work";
-
-	return NULL;
-}
-
-/* Until somebody waits for the page. */
-static bool page_is_wanted(const struct slow_page *slow)
-{
-	struct pollfd pfd = { .fd = slow->uffd, .events = POLLIN };
-	struct uffd_msg msg;
-
-	return poll(&pfd, 1, PATIENCE_MS) == 1 &&
-	       read_nointr(slow->uffd, &msg, sizeof(msg)) == sizeof(msg) &&
-	       msg.event == UFFD_EVENT_PAGEFAULT;
-}
-
-static void free_slow_page(const struct slow_page *slow)
-{
-	munmap(slow->page, slow->size);
-	close(slow->uffd);
-}
-
 static void *clones_slowly(void *arg)
 {
-	struct slow_page *slow = arg;
+	struct slow_pages *slow = arg;
 
-	return (void *)(long)clone_and_exit(false, slow->page);
+	return (void *)(long)clone_and_exit(false, (int *)slow->slow);
 }
 
 /*
@@ -642,9 +593,8 @@ static void *clones_slowly(void *arg)
  */
 TEST_F(clone, descriptor_cannot_be_used_before_the_child_exists)
 {
-	struct slow_page slow;
-	const char *reason = make_slow_page(&slow);
-	struct uffdio_zeropage zero;
+	struct slow_pages slow;
+	const char *reason = make_slow_pages(&slow, 1);
 	int reserved = lowest_free_fd();
 	pthread_t thread;
 	void *pid;
@@ -664,19 +614,15 @@ TEST_F(clone, descriptor_cannot_be_used_before_the_child_exists)
 	EXPECT_EQ(EBUSY, errno);
 	EXPECT_NO_CHILD();
 
-	zero = (struct uffdio_zeropage) {
-		.range.start = (uintptr_t)slow.page,
-		.range.len = slow.size,
-	};
-	ASSERT_EQ(0, ioctl(slow.uffd, UFFDIO_ZEROPAGE, &zero));
+	ASSERT_EQ(0, give_page(&slow, 0, NULL));
 	ASSERT_EQ(0, pthread_join(thread, &pid));
 	ASSERT_GT((long)pid, 0);
-	EXPECT_EQ(reserved, *slow.page);
+	EXPECT_EQ(reserved, *(int *)slow.slow);
 	EXPECT_EQ((long)pid, pidfd_number(reserved));
 
 	EXPECT_EQ(0, wait_for_pid((long)pid));
 	close(reserved);
-	free_slow_page(&slow);
+	free_slow_pages(&slow);
 }
 
 /*
@@ -685,7 +631,7 @@ TEST_F(clone, descriptor_cannot_be_used_before_the_child_exists)
  */
 TEST_F(clone, killed_half_way_leaves_nothing)
 {
-	struct slow_page slow;
+	struct slow_pages slow;
 	const char *reason;
 	int pipe[2], status;
 	int reserved;
@@ -698,13 +644,13 @@ TEST_F(clone, killed_half_way_leaves_nothing)
 	pid = sys_clone(CLONE_FILES | SIGCHLD, NULL);
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		reason = make_slow_page(&slow);
+		reason = make_slow_pages(&slow, 1);
 		if (write_nointr(pipe[1], &reason, sizeof(reason)) !=
 		    sizeof(reason) ||
 		    write_nointr(pipe[1], &slow, sizeof(slow)) != sizeof(slow))
 			_exit(EXIT_FAILURE);
 		if (!reason)
-			clone_and_exit(false, slow.page);
+			clone_and_exit(false, (int *)slow.slow);
 		_exit(EXIT_FAILURE);
 	}
 	ASSERT_GT(pid, 0);

@@ -344,10 +344,9 @@ VARIANT(takes_peer);
 VARIANT(takes_peer_that_is_gone);
 VARIANT(fetches_itself, .cannot_fail = true);
 VARIANT(encodes);
-/* What cannot be found again for want of memory is stale. */
-VARIANT(decodes, .also = ESTALE);
-VARIANT(decodes_first, .also = ESTALE);
-VARIANT(decodes_at_pidfd, .also = ESTALE);
+VARIANT(decodes);
+VARIANT(decodes_first);
+VARIANT(decodes_at_pidfd);
 VARIANT(asks_living);
 VARIANT(asks_zombie);
 VARIANT(asks_reaped);

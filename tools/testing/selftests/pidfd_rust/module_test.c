@@ -8,9 +8,15 @@
 
 #include "faults.h"
 #include "pidfd_module.h"
+#include "pidfs.h"
+#include "slow_page.h"
 
 #ifndef __NR_process_madvise
 #define __NR_process_madvise 440
+#endif
+
+#ifndef FILEID_KERNFS
+#define FILEID_KERNFS 0xfe
 #endif
 
 #define WORKERS 2
@@ -502,6 +508,61 @@ TEST_F_TIMEOUT(module, survives_injected_faults_while_it_is_loaded, 550)
 	EXPECT_GT(refused, 0);
 	TH_LOG("%d faults walked, %d of them keep it from being loaded", n - 2,
 	       refused);
+}
+
+static void *opens_slowly(void *arg)
+{
+	return (void *)(long)ERROR_OF(open_by_handle_at(FD_PIDFS_ROOT, arg, 0));
+}
+
+/*
+ * Whoever began to open a handle before the module was loaded, and is held up in
+ * user memory since, has not got the module, and must not get its file system: the
+ * module would wait for it.
+ */
+TEST_F(module, goes_while_a_handle_from_before_is_held_up)
+{
+	struct slow_pages slow;
+	const char *reason = make_slow_pages(&slow, 2);
+	struct file_handle *fh;
+	pthread_t thread;
+	void *error;
+	char *head;
+	pid_t pid;
+	int status = -1;
+
+	if (reason)
+		SKIP(return, "%s", reason);
+
+	/* What kind of handle it is ends the first slow page, the number begins the second. */
+	head = calloc(1, slow.page);
+	fh = (struct file_handle *)(head + slow.page - sizeof(*fh));
+	fh->handle_bytes = sizeof(__u64);
+	fh->handle_type = FILEID_KERNFS;
+	fh = (struct file_handle *)(slow.slow + slow.page - sizeof(*fh));
+	ASSERT_EQ(0, pthread_create(&thread, NULL, opens_slowly, fh));
+	ASSERT_TRUE(page_is_wanted(&slow));
+
+	LOAD();
+	ASSERT_EQ(0, give_page(&slow, 0, head));
+	ASSERT_TRUE(page_is_wanted(&slow));
+
+	pid = fork();
+	if (pid == 0)
+		_exit(unload_busy_module() ? 1 : 0);
+	for (int i = 0; i < PATIENCE_MS && waitpid(pid, &status, WNOHANG) == 0; i++)
+		usleep(1000);
+	EXPECT_EQ(0, status) {
+		TH_LOG("the module does not go as long as the handle is not there");
+	}
+
+	ASSERT_EQ(0, give_page(&slow, 1, NULL));
+	ASSERT_EQ(0, pthread_join(thread, &error));
+	EXPECT_EQ(ESTALE, (long)error);
+	if (status == -1)
+		waitpid(pid, NULL, 0);
+	free(head);
+	free_slow_pages(&slow);
 }
 
 MODULE_TEST_MAIN

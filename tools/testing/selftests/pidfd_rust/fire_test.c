@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * The module is loaded and unloaded ROUNDS times while actors race with each other,
+ * whoever makes their pidfds: each race of race_test for a share of the rounds.
+ */
+#include <libgen.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "pidfd_module.h"
+#include "race.h"
+
+#define ROUNDS_BY_DEFAULT 50
+
+/* How long the actors get on in each state, before it is changed, at most. */
+#define MOST_USEC 20000
+
+static const char *const races[] = {
+	"exit", "exec", "reopen", "peer", "recycle", "namespace", "xattr", "autokill", "pass",
+};
+
+static pid_t start_race(const char *name, int stage)
+{
+	char path[PATH_MAX], swapped[16];
+	ssize_t n;
+	pid_t pid = fork();
+
+	if (pid)
+		return pid;
+	setpriority(PRIO_PROCESS, 0, 0);
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	n = readlink("/proc/self/exe", path, sizeof(path) - sizeof("/race_test"));
+	if (n < 0)
+		_exit(KSFT_FAIL);
+	path[n] = '\0';
+	strcat(dirname(path), "/race_test");
+	snprintf(swapped, sizeof(swapped), "%d", stage);
+	setenv("SWAPPED", swapped, 1);
+	execl(path, "race_test", name, NULL);
+	_exit(KSFT_FAIL);
+}
+
+/* Until all have got on that are there; false if they do not. */
+static bool gets_on(struct stage *stage)
+{
+	long before = all_rounds(stage);
+
+	for (int i = 0; i < PATIENCE_MS * 10; i++) {
+		if (load(stage->is_wrong))
+			return false;
+		if (all_rounds(stage) > before)
+			return true;
+		usleep(100);
+	}
+	return false;
+}
+
+static long usec_since(const struct timespec *then)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (now.tv_sec - then->tv_sec) * 1000000 +
+	       (now.tv_nsec - then->tv_nsec) / 1000;
+}
+
+/*
+ * Tries without a pause, while all actors begin new turns, or none. Counts the tries
+ * that come while somebody uses the module.
+ */
+static bool unload_under_fire(struct stage *stage, long *refused)
+{
+	struct timespec begin;
+	long turn = rand() % MOST_USEC, patience = MOST_USEC;
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	while (unload_module()) {
+		if (errno != EWOULDBLOCK || load(stage->is_wrong) ||
+		    usec_since(&begin) > PATIENCE_MS * 1000L)
+			return false;
+		++*refused;
+		if (usec_since(&begin) > turn) {
+			store(stage->quiet, !stage->quiet);
+			/* To become quiet takes longer than to begin. */
+			turn = usec_since(&begin) + rand() % (stage->quiet ? patience : 1000);
+			patience *= 2;
+		}
+	}
+	store(stage->quiet, false);
+	return true;
+}
+
+struct counts {
+	long refused;
+	long rounds;
+	long by_rust;
+};
+
+/* Says what went wrong, or NULL. */
+static const char *swap(struct stage *stage, struct counts *counts)
+{
+	long before = all_rounds(stage), made;
+
+	if (!gets_on(stage))
+		return "no actor gets on with C";
+	usleep(rand() % MOST_USEC);
+	if (load_module())
+		return "cannot load rust_pidfd";
+	if (!gets_on(stage))
+		return "no actor gets on with Rust";
+	usleep(rand() % MOST_USEC);
+	made = rust_created();
+	if (!unload_under_fire(stage, &counts->refused))
+		return "cannot unload rust_pidfd";
+	counts->by_rust += made;
+	counts->rounds += all_rounds(stage) - before;
+	return NULL;
+}
+
+static void fire_at(const char *name, int n)
+{
+	int fd = sys_memfd_create("stage", 0), status, done = 0;
+	const char *wrong = NULL;
+	struct counts counts = {};
+	struct timespec begin;
+	struct stage *stage;
+	pid_t pid;
+
+	if (fd < 0 || ftruncate(fd, sizeof(*stage)))
+		ksft_exit_fail_perror("memfd_create()");
+	stage = map_stage(fd);
+	if (!stage)
+		ksft_exit_fail_perror("mmap()");
+	pid = start_race(name, fd);
+	if (pid < 0)
+		ksft_exit_fail_perror("fork()");
+
+	clock_gettime(CLOCK_MONOTONIC, &begin);
+	for (done = 0; !wrong && done < n; done++)
+		wrong = swap(stage, &counts);
+	if (wrong) {
+		ksft_print_msg("%s: swap %d: %s (%s), %ld pidfds open\n", name, done,
+			       wrong, strerror(errno), rust_open());
+		done--;
+	}
+	if (load(stage->is_wrong))
+		ksft_print_msg("%s: %s\n", name, stage->wrong);
+	ksft_print_msg("%s: %d swaps in %ld ms, %ld rounds, %ld pidfds by Rust, %ld refusals\n",
+		       name, done, usec_since(&begin) / 1000, counts.rounds,
+		       counts.by_rust, counts.refused);
+
+	store(stage->over, true);
+	if (waitpid(pid, &status, 0) != pid || status) {
+		ksft_print_msg("%s: race_test ended with status %x\n", name, status);
+		done = -1;
+	}
+	ksft_test_result(done == n && counts.by_rust > 0, "%s under fire\n", name);
+	munmap(stage, sizeof(*stage));
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	int n;
+
+	ksft_print_header();
+	need_module();
+	n = rounds(ROUNDS_BY_DEFAULT);
+	srand(getpid());
+	signal(SIGPIPE, SIG_IGN);
+	/* The actors are many. */
+	setpriority(PRIO_PROCESS, 0, -10);
+	if (unload_busy_module())
+		ksft_exit_fail_msg("cannot unload rust_pidfd (%s): %ld pidfds are open elsewhere\n",
+				   strerror(errno), rust_open());
+
+	ksft_set_plan(ARRAY_SIZE(races));
+	for (size_t i = 0; i < ARRAY_SIZE(races); i++)
+		fire_at(races[i], (n + ARRAY_SIZE(races) - 1) / ARRAY_SIZE(races));
+
+	if (!rust_serves() && load_module())
+		ksft_exit_fail_msg("cannot load rust_pidfd again: %s\n", strerror(errno));
+	ksft_finished();
+}
