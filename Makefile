@@ -17,7 +17,7 @@ MODULE ?= yes
 # dollar sign in CMD is the guest's shell's.
 MAKEOVERRIDES :=
 override CMD := $(value CMD)
-export SERIES KERNEL_SRC BUILD CMD MODULE CPUS MEM DIR TIMEOUT JOBS SETUP ICOUNT
+export SERIES KERNEL_SRC BUILD CMD MODULE CPUS MEM DIR TIMEOUT JOBS SETUP ICOUNT TIME
 
 SCRIPTS := $(CURDIR)/scripts/pidfd
 OBJ := $(BUILD)/kernel
@@ -64,6 +64,15 @@ shell: kernel
 test: kernel sample
 	@$(SCRIPTS)/test.sh
 
+test-debug: sample
+	@$(SCRIPTS)/test-debug.sh
+
+fuzz:
+	@$(SCRIPTS)/fuzz.sh
+
+models:
+	@$(SCRIPTS)/models.sh
+
 bench: kernel
 	@$(SCRIPTS)/bench.sh
 
@@ -76,4 +85,4 @@ modules:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help kernel sample run guest shell test bench check modules clean
+.PHONY: all help kernel sample run guest shell test test-debug fuzz models bench check modules clean

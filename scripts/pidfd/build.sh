@@ -115,15 +115,9 @@ configure() {
 	done
 }
 
-kernel() {
-	local source=${KERNEL_SRC:-}
-
-	if [ -z "$source" ] && [ -e "$BUILD/stamp" ] && [ "$(cat "$BUILD/stamp")" = "$SERIES" ] &&
-		[ -z "$(ours_newer_than "$BUILD/stamp")" ]; then
-		return
-	fi
-	# As old as the beginning: what is changed meanwhile is not in this build.
-	echo "${source:-$SERIES}" >"$BUILD/stamp.new"
+# The custom kernel's tree, out of the source and what is ours.
+weave() {
+	local source=${KERNEL_SRC:-} config
 
 	if [ -n "$source" ]; then
 		[ -d "$source" ] || die "KERNEL_SRC=$source is no directory"
@@ -139,11 +133,25 @@ kernel() {
 	# see that this one can be had.
 	if [ "$(cat "$BUILD/woven" 2>/dev/null)" != "$source $SERIES" ]; then
 		SPATCH=$SPATCH LOG=$log/weave.log "$top/scripts/pidfd/weave.sh" --check "$source"
-		rm -rf "$tree" "$obj"
+		for config in "$BUILD"/*/.config; do
+			rm -rf "${config%/.config}"
+		done
+		rm -rf "$tree"
 		echo "$source $SERIES" >"$BUILD/woven"
 	fi
 
 	SPATCH=$SPATCH LOG=$log/weave.log "$top/scripts/pidfd/weave.sh" "$source" "$tree"
+}
+
+kernel() {
+	if [ -z "${KERNEL_SRC:-}" ] && [ -e "$BUILD/stamp" ] && [ "$(cat "$BUILD/stamp")" = "$SERIES" ] &&
+		[ -z "$(ours_newer_than "$BUILD/stamp")" ]; then
+		return
+	fi
+	# As old as the beginning: what is changed meanwhile is not in this build.
+	echo "${KERNEL_SRC:-$SERIES}" >"$BUILD/stamp.new"
+
+	weave
 	configure
 	run "kernel and modules" "$log/kernel.log" -C "$tree" O="$obj" bzImage modules
 
@@ -200,9 +208,18 @@ clippy() {
 # variant NAME...: the same tree configured in another way, in $BUILD/NAME, after the
 # last NAME.
 variant() {
+	local stem flags=()
+
 	obj=$BUILD/${*: -1}
 	configure "$@"
-	run "a kernel with: $*" "$log/kernel-${obj##*/}.log" -C "$tree" O="$obj" bzImage modules
+	# What is covered is told by the line; and by KCOV, where it is on.
+	for stem in kernel rust_pidfd; do
+		flags+=("RUSTFLAGS_$stem.o=-Cdebuginfo=line-tables-only")
+	done
+	for stem in kernel rust_pidfd provider pidfs pid; do
+		flags+=("KCOV_INSTRUMENT_$stem.o=y")
+	done
+	run "a kernel with: $*" "$log/kernel-${obj##*/}.log" -C "$tree" O="$obj" "${flags[@]}" bzImage modules
 }
 
 # With rust_pidfd built in. From a copy of what is built, as configured now: little

@@ -76,6 +76,18 @@ else
 	{ sleep 2; kill "${pumps[@]}"; } &
 	wait "${pumps[@]}" || :
 fi
+
+# What is lost is told when it is some seconds old, and has not changed since the
+# last scan.
+leaks=/sys/kernel/debug/kmemleak
+if [ -w $leaks ]; then
+	sleep 6
+	echo scan >$leaks
+	echo scan >$leaks
+	head -n 50 $leaks | while IFS= read -r line; do
+		printf '<5>%s\n' "$line" >/dev/kmsg
+	done
+fi
 report "exit $status"
 
 # All is said: go down at once, instead of through the shutdown of every device.

@@ -224,6 +224,7 @@ wanted() {
 	qemu-system-x86_64 qemu-system-x86
 	rsync rsync
 	spatch coccinelle
+	spin spin
 	xz xz-utils
 	/usr/include/gelf.h libelf-dev
 	/usr/include/stdio.h libc6-dev

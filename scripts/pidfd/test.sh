@@ -1,18 +1,19 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# test.sh: every test, against the kernel in $BUILD/kernel. TESTS names the parts
-# to run, of: kunit upstream ours builtin programs soak frontdoor, and repeat. The
-# last line counts.
+# test.sh: every test, against the kernel in OBJ ($BUILD/kernel). TESTS names the
+# parts to run, of: models kunit upstream ours builtin programs soak frontdoor, and
+# repeat. The last line counts.
 #
-# Full output goes to $BUILD/log.
+# Full output goes to LOG ($BUILD/log).
 
 set -u -o pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 scripts=$top/scripts/pidfd
 tests=$top/tools/testing/selftests/pidfd_rust
-log=$BUILD/log
+obj=${OBJ:-$BUILD/kernel}
+log=${LOG:-$BUILD/log}
 passed=0 failed=0 skipped=0
 
 # Upstream's collections that are about pidfds or use them, and single programs of
@@ -31,7 +32,12 @@ programs=(
 )
 
 # Seconds a program may take; kselftest's own 45 are too few under emulation.
-limit=400
+limit=${LIMIT:-400}
+
+# counted: the numbers in a last line such as ours, or a failure.
+counted() {
+	sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p;t;s/.*/0 1 0/p'
+}
 
 count() {
 	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
@@ -56,7 +62,7 @@ results() {
 guest() {
 	local name=$1 status=0 complaint
 	complaint=$(CMD=$2 "$scripts/guest.sh" run 2>&1 >"$log/$name.log" </dev/null) || status=$?
-	cp "$log/guest.log" "$log/$name.dmesg"
+	cp "$BUILD/log/guest.log" "$log/$name.dmesg"
 	if [ "$status" = 2 ] || { [ "$status" -ge 120 ] && [ "$status" -le 126 ]; }; then
 		echo "$complaint"
 		fail "$name: the guest failed with status $status; see $log/$name.dmesg and $log/$name.log"
@@ -70,12 +76,20 @@ build_selftests() {
 	"$scripts/build.sh" programs "${programs[@]}" || exit 1
 }
 
+# Prints its own results, of which the last line counts.
+part_models() {
+	local out
+	out=$("$scripts/models.sh" | tee /dev/stderr | tail -n 1)
+	# shellcheck disable=SC2046 # three numbers
+	count $(counted <<<"$out")
+}
+
 part_kunit() {
 	MODULE=no APPEND=kunit.enable=1 guest kunit true
 	results --suite 'rust_.*' "$log/kunit.dmesg"
 	local examples cases
-	examples=$(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|namespace|fs_[a-z_]*|wait_queue)_rs' "$log/kunit.dmesg")
-	cases=$(sed -nE 's/.*# rust_(pid|pidfd|pid_record|namespace|pseudo_fs|user_struct|cred_ids|wait_queue): pass:([0-9]+).*/\2/p' "$log/kunit.dmesg" |
+	examples=$(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|namespace|fs_[a-z_]*|seq_file|wait_queue)_rs' "$log/kunit.dmesg")
+	cases=$(sed -nE 's/.*# rust_(pid|pidfd|pid_record|namespace|pseudo_fs|seq_file_put|user_struct|cred_ids|wait_queue): pass:([0-9]+).*/\2/p' "$log/kunit.dmesg" |
 		awk '{ n += $1 } END { print n + 0 }')
 	echo "of these, of the abstractions here: $examples examples and $cases cases"
 }
@@ -135,15 +149,37 @@ part_ours() {
 	results "$log/ours.log"
 }
 
-# The same, and all of upstream's, where there is no module.
+# The same, and all of upstream's, where there is no module, and so all code stays
+# where it is: QEMU writes down what it translates, which is what is run.
 part_builtin() {
+	local asm=$log/builtin.asm
 	"$scripts/build.sh" builtin || {
 		fail "builtin: the kernel with rust_pidfd built in cannot be built"
 		return
 	}
-	KERNEL=$BUILD/builtin/arch/x86/boot/bzImage MODULE=no TIMEOUT=3000 guest builtin \
+	KERNEL=$BUILD/builtin/arch/x86/boot/bzImage MODULE=no TIMEOUT=3000 \
+		APPEND="nokaslr kunit.enable=1" \
+		QEMU_OPTS="-d in_asm -dfilter 0xffffffff80000000+0x20000000 -D $asm" guest builtin \
 		"$(kselftest "${upstream[@]}" "${programs[@]}" pidfd_rust)"
 	results --expected "$tests/expected-failures" "$log/builtin.log"
+	coverage "$asm" "$BUILD/builtin/vmlinux"
+	rm -f "$asm"
+}
+
+# coverage ASM VMLINUX: how many of the lines were run, those of tests left out.
+coverage() {
+	local report percent
+	report=$(cd "$top" && "$PYTHON" "$scripts/coverage.py" --asm "$1" --elf "$2" \
+		--dump "${LLVM_BIN}llvm-dwarfdump" --missed "$log/missed" \
+		kernel/pidfd/*.rs $(find rust/kernel -name '*.rs')) || report=
+	sed 's/^/coverage: /;s/$/ %/' <<<"$report"
+	percent=$(sed -nE 's|^kernel/pidfd .* ([0-9]+)\.[0-9]$|\1|p' <<<"$report")
+	if [ "${percent:-0}" -ge 95 ]; then
+		echo "ok coverage: at least 95 % of kernel/pidfd; what was not run is in $log/missed"
+		count 1 0 0
+	else
+		fail "coverage: less than 95 % of kernel/pidfd; see $log/missed"
+	fi
 }
 
 # Programs that know nothing of us.
@@ -162,7 +198,7 @@ part_programs() {
 	# Its exit status, and that Rust served it.
 	guest sample "$BUILD/samples/pidfd-metadata && [ \$(cat /sys/kernel/debug/rust_pidfd/created) -gt 0 ]" &&
 		count 1 0 0 || fail "sample: pidfd-metadata failed; see $log/sample.log"
-	guest watch "sleep 1000 & p=\$!; insmod $BUILD/kernel/samples/rust/rust_pidfd_watch.ko pid=\$p && kill \$p; wait; rmmod rust_pidfd_watch; dmesg | grep rust_pidfd_watch:"
+	guest watch "sleep 1000 & p=\$!; insmod $obj/samples/rust/rust_pidfd_watch.ko pid=\$p && kill \$p; wait; rmmod rust_pidfd_watch; dmesg | grep rust_pidfd_watch:"
 	if [ "$(grep -cE "process [0-9]+( has exited| has been reaped|\$)" "$log/watch.log")" = 3 ]; then
 		echo "ok watch: the in-kernel sample saw the exit"
 		count 1 0 0
@@ -184,7 +220,7 @@ part_frontdoor() {
 
 mkdir -p "$log"
 build_selftests
-for part in ${TESTS:-kunit upstream ours builtin programs soak frontdoor}; do
+for part in ${TESTS:-models kunit upstream ours builtin programs soak frontdoor}; do
 	echo "test: $part"
 	"part_$part"
 done

@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Mistakes of the kinds that the kernel's checks are to find, to see that they do:
+ * insmod pidfd_broken.ko mistake=NAME. For make test-debug only.
+ */
+
+#include <linux/cleanup.h>
+#include <linux/compiler.h>
+#include <linux/completion.h>
+#include <linux/delay.h>
+#include <linux/kthread.h>
+#include <linux/list.h>
+#include <linux/module.h>
+#include <linux/rcupdate.h>
+#include <linux/refcount.h>
+#include <linux/sched.h>
+#include <linux/slab.h>
+#include <linux/spinlock.h>
+#include <linux/string.h>
+
+static char *mistake = "none";
+module_param(mistake, charp, 0444);
+MODULE_PARM_DESC(mistake, "what to do wrong");
+
+/* KASAN. */
+static void use_after_free(void)
+{
+	int *numbers = kmalloc_array(4, sizeof(*numbers), GFP_KERNEL);
+
+	if (!numbers)
+		return;
+	OPTIMIZER_HIDE_VAR(numbers);
+	kfree(numbers);
+	pr_info("number %d\n", READ_ONCE(numbers[1]));
+}
+
+/* UBSAN. */
+static void out_of_bounds(void)
+{
+	static int numbers[4];
+	int i = 4 + current->pid % 2;
+
+	OPTIMIZER_HIDE_VAR(i);
+	numbers[i - 4]++;
+	numbers[i]++;
+}
+
+/* kmemleak. */
+static void leak(void)
+{
+	for (int i = 0; i < 16; i++) {
+		void *lost = kmalloc(192, GFP_KERNEL);
+
+		OPTIMIZER_HIDE_VAR(lost);
+	}
+}
+
+static DEFINE_SPINLOCK(outer);
+static DEFINE_SPINLOCK(inner);
+
+/* DEBUG_ATOMIC_SLEEP. */
+static void sleep_in_atomic(void)
+{
+	guard(spinlock)(&outer);
+	msleep(20);
+}
+
+/* PROVE_LOCKING: two orders of two locks. */
+static void lock_inversion(void)
+{
+	scoped_guard(spinlock, &outer)
+		guard(spinlock)(&inner);
+	scoped_guard(spinlock, &inner)
+		guard(spinlock)(&outer);
+}
+
+/* PROVE_RCU. */
+static void rcu_without_lock(void)
+{
+	static int __rcu *pointer;
+
+	pr_info("pointer %p\n", rcu_dereference(pointer));
+}
+
+/* DEBUG_LIST. */
+static void list_corruption(void)
+{
+	static LIST_HEAD(head);
+	static struct list_head entry;
+
+	list_add(&entry, &head);
+	list_add(&entry, &head);
+}
+
+/* REFCOUNT: a count that was zero is taken up again. */
+static void refcount_from_zero(void)
+{
+	refcount_t count = REFCOUNT_INIT(0);
+
+	refcount_inc(&count);
+}
+
+static long shared;
+
+static int count_up(void *done)
+{
+	for (int i = 0; i < 2000000; i++)
+		shared++;
+	complete(done);
+	return 0;
+}
+
+/* KCSAN. */
+static void racing_writers(void)
+{
+	DECLARE_COMPLETION_ONSTACK(one);
+	DECLARE_COMPLETION_ONSTACK(two);
+	struct task_struct *first = kthread_create(count_up, &one, "race/0");
+	struct task_struct *second = kthread_create(count_up, &two, "race/1");
+
+	if (IS_ERR(first) || IS_ERR(second))
+		return;
+	kthread_bind(first, 0);
+	kthread_bind(second, 1);
+	wake_up_process(first);
+	wake_up_process(second);
+	wait_for_completion(&one);
+	wait_for_completion(&two);
+}
+
+static const struct {
+	const char *name;
+	void (*make)(void);
+} mistakes[] = {
+	{ "use_after_free", use_after_free },
+	{ "out_of_bounds", out_of_bounds },
+	{ "leak", leak },
+	{ "sleep_in_atomic", sleep_in_atomic },
+	{ "lock_inversion", lock_inversion },
+	{ "rcu_without_lock", rcu_without_lock },
+	{ "list_corruption", list_corruption },
+	{ "refcount_from_zero", refcount_from_zero },
+	{ "data_race", racing_writers },
+};
+
+static int __init pidfd_broken_init(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(mistakes); i++) {
+		if (!strcmp(mistake, mistakes[i].name)) {
+			mistakes[i].make();
+			return 0;
+		}
+	}
+	pr_err("mistake=%s is none that is known here\n", mistake);
+	return -EINVAL;
+}
+module_init(pidfd_broken_init);
+
+static void __exit pidfd_broken_exit(void)
+{
+}
+module_exit(pidfd_broken_exit);
+
+MODULE_DESCRIPTION("Mistakes that the kernel's checks are to find");
+MODULE_LICENSE("GPL");

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: GPL-2.0
+"""Which lines of Rust a guest has run.
+
+coverage.py --elf VMLINUX --dump TOOL --asm LOG [--missed FILE] FILE...
+
+LOG is what QEMU writes with -d in_asm: it translates what it is about to run, and
+nothing else, so an address in there was reached. VMLINUX has line tables of the
+FILEs, named as in the tree; TOOL is llvm-dwarfdump. Tests in a FILE, from its
+#[kunit_tests] on, do not count.
+
+Prints for each directory how many of the lines that have code were run, and puts
+those that were not, with their text, into the other FILE.
+"""
+
+import argparse
+import collections
+import pathlib
+import re
+import subprocess
+import sys
+
+ROW = re.compile(r"0x([0-9a-f]{16})\s+(\d+)\s+\d+\s+(\d+)\s.*is_stmt")
+
+
+def rows(dump, elf, files):
+    """(file, line, address) of each statement in the line tables."""
+    dirs, names = {}, {}
+    last = None
+    with subprocess.Popen([dump, "--debug-line", elf], stdout=subprocess.PIPE,
+                          text=True) as process:
+        for text in process.stdout:
+            if text.startswith("debug_line["):
+                dirs, names = {}, {}
+            elif match := re.match(r'include_directories\[\s*(\d+)\] = "(.*)"', text):
+                dirs[int(match[1])] = match[2]
+            elif match := re.match(r"file_names\[\s*(\d+)\]:", text):
+                last = int(match[1])
+            elif match := re.match(r'\s+name: "(.*)"', text):
+                names[last] = match[1]
+            elif match := re.match(r"\s+dir_index: (\d+)", text):
+                path = "/" + dirs.get(int(match[1]), "") + "/" + names[last]
+                names[last] = next((f for f in files if path.endswith("/" + f)), None)
+            elif match := ROW.match(text):
+                file = names.get(int(match[3]))
+                if file and int(match[2]):
+                    yield file, int(match[2]), int(match[1], 16)
+    if process.returncode:
+        sys.exit(f"coverage: {dump} failed on {elf}")
+
+
+def reached(log):
+    """Addresses of the instructions that were translated."""
+    found = set()
+    with open(log, encoding="ascii", errors="replace") as lines:
+        for text in lines:
+            if text.startswith("0x"):
+                found.add(int(text[2:18], 16))
+    return found
+
+
+def ends(texts):
+    """The line at which the code of a file ends and its tests begin."""
+    for number, text in enumerate(texts, 1):
+        if "kunit_tests(" in text:
+            return number
+    return len(texts) + 1
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--elf", required=True)
+    parser.add_argument("--dump", required=True)
+    parser.add_argument("--asm", required=True)
+    parser.add_argument("--missed")
+    parser.add_argument("files", nargs="+")
+    args = parser.parse_args()
+
+    texts = {f: pathlib.Path(f).read_text(encoding="utf-8").split("\n") for f in args.files}
+    end = {f: ends(t) for f, t in texts.items()}
+    run = reached(args.asm)
+    lines = collections.defaultdict(bool)
+    for file, line, address in rows(args.dump, args.elf, args.files):
+        if line < end[file]:
+            lines[file, line] |= address in run
+    if not lines:
+        sys.exit(f"coverage: {args.elf} has no line tables of these files")
+
+    total, hit = collections.Counter(), collections.Counter()
+    for (file, _), was_run in lines.items():
+        where = str(pathlib.PurePath(*pathlib.PurePath(file).parts[:2]))
+        total[where] += 1
+        hit[where] += was_run
+    if args.missed:
+        with open(args.missed, "w", encoding="utf-8") as out:
+            for (file, line), was_run in sorted(lines.items()):
+                if not was_run:
+                    out.write(f"{file}:{line}:{texts[file][line - 1]}\n")
+    for where, n in sorted(total.items()):
+        print(f"{where} {hit[where]} of {n} lines {100 * hit[where] / n:.1f}")
+
+
+if __name__ == "__main__":
+    main()

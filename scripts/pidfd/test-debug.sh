@@ -1,0 +1,90 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# test-debug.sh: the tests once more, on kernels that look for mistakes: with KASAN,
+# and with KCSAN, each with lockdep, kmemleak and the other checks of
+# kernel/configs/rust_pidfd_debug.config. VARIANTS names them, TESTS the parts of
+# test.sh. What a check finds fails the guest in which it is found.
+#
+# First the checks have to find mistakes that are made on purpose.
+#
+# Full output goes to $BUILD/log/VARIANT.
+
+set -u -o pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+scripts=$top/scripts/pidfd
+passed=0 failed=0 skipped=0
+
+count() {
+	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
+}
+
+# finds MISTAKE WORDS: the kernel in which MISTAKE is made complains with WORDS. Boots
+# cost more than mistakes, so these are made one after the other, but for what
+# follows a mistake: "once" in front gives a guest of its own.
+finds() {
+	if grep -qE "$2" <<<"$found"; then
+		echo "ok $variant: finds $1"
+		count 1 0 0
+	else
+		echo "FAIL $variant: $1 is not found; see $LOG/mistakes.dmesg"
+		count 0 1 0
+	fi
+}
+
+# The guest fails, as it is to: what matters is what its kernel says. lockdep stops to
+# look at locks after its first complaint, so each of its has a guest of its own.
+make_mistakes() {
+	local mistake
+	: >"$LOG/mistakes.dmesg"
+	for mistake in "$@"; do
+		MODULE=no TIMEOUT=300 CMD="for name in $mistake; do
+				insmod $OBJ/kernel/pidfd/pidfd_broken.ko mistake=\$name
+				rmmod pidfd_broken
+			done" "$scripts/guest.sh" run >/dev/null 2>&1
+		[ $? = 120 ] || echo "test-debug: a guest with $mistake was content" >&2
+		cat "$BUILD/log/guest.log" >>"$LOG/mistakes.dmesg"
+	done
+	found=$(cat "$LOG/mistakes.dmesg")
+}
+
+"$scripts/build.sh" weave || exit 1
+for variant in ${VARIANTS:-kasan kcsan}; do
+	case $variant in
+	kasan) special=use_after_free ;;
+	kcsan) special=data_race ;;
+	*)
+		echo "test-debug: VARIANTS=$VARIANTS: there are kasan and kcsan" >&2
+		exit 2
+		;;
+	esac
+	"$scripts/build.sh" variant debug "$variant" || exit 1
+	export OBJ=$BUILD/$variant
+	export KERNEL=$OBJ/arch/x86/boot/bzImage MODULE_KO=$OBJ/kernel/pidfd/rust_pidfd.ko
+	export LOG=$BUILD/log/$variant MEM=4G
+	mkdir -p "$LOG"
+
+	echo "test-debug: $variant, mistakes on purpose"
+	make_mistakes "leak out_of_bounds list_corruption refcount_from_zero $special" \
+		lock_inversion rcu_without_lock sleep_in_atomic
+	finds leak "kmemleak: .*suspected memory leak"
+	finds out_of_bounds "UBSAN: array-index-out-of-bounds"
+	finds list_corruption "list_add double add"
+	finds refcount_from_zero "refcount_t: addition on 0"
+	finds lock_inversion "WARNING: possible circular locking dependency"
+	finds rcu_without_lock "WARNING: suspicious RCU usage"
+	finds sleep_in_atomic "BUG: (sleeping function called from invalid context|scheduling while atomic)"
+	case $variant in
+	kasan) finds use_after_free "BUG: KASAN: .*use-after-free" ;;
+	kcsan) finds data_race "BUG: KCSAN: data-race" ;;
+	esac
+
+	echo "test-debug: $variant, the tests"
+	out=$(TESTS=${TESTS:-kunit upstream ours programs soak} ROUNDS=${ROUNDS:-100} LIMIT=1200 \
+		"$scripts/test.sh" | tee /dev/stderr | tail -n 1)
+	# shellcheck disable=SC2046 # three numbers
+	count $(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p;t;s/.*/0 1 0/p' <<<"$out")
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
