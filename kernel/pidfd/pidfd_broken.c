@@ -38,11 +38,12 @@ static void use_after_free(void)
 static void out_of_bounds(void)
 {
 	static int numbers[4];
-	int i = 4 + current->pid % 2;
+	/* One past the end is a place that an address may have. */
+	int i = 5 + current->pid % 2;
 
 	OPTIMIZER_HIDE_VAR(i);
-	numbers[i - 4]++;
-	numbers[i]++;
+	numbers[i - 5] = i;
+	pr_info("number %d\n", READ_ONCE(numbers[i]));
 }
 
 /* kmemleak. */

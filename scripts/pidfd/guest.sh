@@ -12,6 +12,7 @@
 #   KERNEL     kernel image (bzImage)
 #   VNG        vng of virtme-ng; its virtme-run is what is called
 #   BUILD      build folder, for log/guest.log (the kernel log) and temporary files
+#   GUEST_LOG  file for the kernel log instead
 #   MODULE_KO  rust_pidfd.ko, loaded first; empty: nothing to load
 #   MODULE     "no": do not load it
 #   CMD        for run: given to bash -c as it is, standard input is empty
@@ -100,11 +101,11 @@ case $BUILD/ in
 esac
 
 # One log for each guest that runs at the same time.
-log=$BUILD/log/guest.log
+log=${GUEST_LOG:-$BUILD/log/guest.log}
 for ((n = 2; ; n++)); do
 	exec 9>>"$log"
 	flock -n 9 && break
-	log=$BUILD/log/guest.$n.log
+	log=${GUEST_LOG:-$BUILD/log/guest}.$n.log
 done
 : >"$log"
 

@@ -20,9 +20,7 @@ count() {
 	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
 }
 
-# finds MISTAKE WORDS: the kernel in which MISTAKE is made complains with WORDS. Boots
-# cost more than mistakes, so these are made one after the other, but for what
-# follows a mistake: "once" in front gives a guest of its own.
+# finds MISTAKE WORDS: the kernels in which mistakes were made have complained with WORDS.
 finds() {
 	if grep -qE "$2" <<<"$found"; then
 		echo "ok $variant: finds $1"
@@ -33,18 +31,20 @@ finds() {
 	fi
 }
 
-# The guest fails, as it is to: what matters is what its kernel says. lockdep stops to
-# look at locks after its first complaint, so each of its has a guest of its own.
+# make_mistakes NAMES...: each NAMES in a guest of its own, as boots cost more than
+# mistakes, but lockdep looks no further after its first complaint. The guest fails,
+# as it is to: what matters is what its kernel says.
 make_mistakes() {
-	local mistake
+	local names
 	: >"$LOG/mistakes.dmesg"
-	for mistake in "$@"; do
-		MODULE=no TIMEOUT=300 CMD="for name in $mistake; do
+	for names in "$@"; do
+		GUEST_LOG=$LOG/mistake.dmesg MODULE=no TIMEOUT=300 \
+			APPEND=kasan_multi_shot CMD="for name in $names; do
 				insmod $OBJ/kernel/pidfd/pidfd_broken.ko mistake=\$name
 				rmmod pidfd_broken
 			done" "$scripts/guest.sh" run >/dev/null 2>&1
-		[ $? = 120 ] || echo "test-debug: a guest with $mistake was content" >&2
-		cat "$BUILD/log/guest.log" >>"$LOG/mistakes.dmesg"
+		[ $? = 120 ] || echo "test-debug: a guest with $names was content" >&2
+		cat "$LOG/mistake.dmesg" >>"$LOG/mistakes.dmesg"
 	done
 	found=$(cat "$LOG/mistakes.dmesg")
 }

@@ -61,8 +61,8 @@ results() {
 # in there; that the guest itself fails, or cannot be had, is a failure too.
 guest() {
 	local name=$1 status=0 complaint
-	complaint=$(CMD=$2 "$scripts/guest.sh" run 2>&1 >"$log/$name.log" </dev/null) || status=$?
-	cp "$BUILD/log/guest.log" "$log/$name.dmesg"
+	complaint=$(CMD=$2 GUEST_LOG=$log/$name.dmesg "$scripts/guest.sh" run 2>&1 >"$log/$name.log" </dev/null) ||
+		status=$?
 	if [ "$status" = 2 ] || { [ "$status" -ge 120 ] && [ "$status" -le 126 ]; }; then
 		echo "$complaint"
 		fail "$name: the guest failed with status $status; see $log/$name.dmesg and $log/$name.log"
