@@ -17,7 +17,7 @@ MODULE ?= yes
 # dollar sign in CMD is the guest's shell's.
 MAKEOVERRIDES :=
 override CMD := $(value CMD)
-export SERIES KERNEL_SRC BUILD CMD MODULE CPUS MEM DIR TIMEOUT JOBS SETUP ICOUNT TIME
+export SERIES KERNEL_SRC BUILD CMD MODULE CPUS MEM DIR TIMEOUT JOBS SETUP ICOUNT TIME SEED
 
 SCRIPTS := $(CURDIR)/scripts/pidfd
 OBJ := $(BUILD)/kernel
@@ -68,7 +68,9 @@ test-debug: sample
 	@$(SCRIPTS)/test-debug.sh
 
 fuzz:
-	@$(SCRIPTS)/fuzz.sh
+	@$(SCRIPTS)/build.sh weave
+	@$(SCRIPTS)/build.sh variant debug kasan
+	@$(SCRIPTS)/fuzz.sh $(REPLAY)
 
 models:
 	@$(SCRIPTS)/models.sh

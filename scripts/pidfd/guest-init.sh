@@ -80,9 +80,7 @@ fi
 # What is lost is told when it is some seconds old, and has not changed since the
 # last scan.
 leaks=/sys/kernel/debug/kmemleak
-if [ -w $leaks ]; then
-	sleep 6
-	echo scan >$leaks
+if [ -w $leaks ] && sleep 6 && echo scan >$leaks; then
 	echo scan >$leaks
 	head -n 50 $leaks | while IFS= read -r line; do
 		printf '<5>%s\n' "$line" >/dev/kmsg

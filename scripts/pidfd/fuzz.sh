@@ -1,0 +1,82 @@
+#!/bin/bash
+# SPDX-License-Identifier: GPL-2.0
+#
+# fuzz.sh          fuzzes the kernel in $BUILD/kasan, which has KCOV
+# fuzz.sh FILE...  runs these inputs there, and prints their calls and results
+#
+# Environment:
+#   TIME=600  how long: seconds, or 10m, or 1h
+#   SEED      of what is random; printed at the start
+#
+# What is found is in $BUILD/fuzz. Fails if the kernel complains, or if a call has a
+# result that it cannot have. The last line has the figures.
+
+set -u -o pipefail
+
+top=$(cd "$(dirname "$0")/../.." && pwd)
+scripts=$top/scripts/pidfd
+source=$top/tools/pidfd/fuzz
+dir=$BUILD/fuzz
+fuzz=$dir/target/release/pidfd-fuzz
+log=$BUILD/log
+export KERNEL=$BUILD/kasan/arch/x86/boot/bzImage
+export MODULE_KO=$BUILD/kasan/kernel/pidfd/rust_pidfd.ko
+export DIR=$dir
+# KASAN and kmemleak are what counts here; with the rest an input takes seconds under
+# emulation.
+export APPEND=${APPEND-slub_debug=- no_debug_objects page_poison=0 lockdep.prove_locking=0}
+
+time=${TIME:-600}
+case $time in
+*h) time=${time%h} unit=3600 ;;
+*m) time=${time%m} unit=60 ;;
+*) time=${time%s} unit=1 ;;
+esac
+case $time in
+'' | *[!0-9]*)
+	echo "fuzz: TIME=$TIME is no time" >&2
+	exit 2
+	;;
+esac
+time=$((10#$time * unit))
+
+mkdir -p "$log" "$dir"
+echo "fuzz: building the fuzzer; log in $log/fuzz-build.log" >&2
+# By cargo's own compiler: the kernel's may be older.
+env -u RUSTC -u RUSTDOC "$CARGO" build --locked --release --manifest-path "$source/Cargo.toml" \
+	--target-dir "$dir/target" >"$log/fuzz-build.log" 2>&1 || {
+	tail -n 20 "$log/fuzz-build.log" >&2
+	echo "fuzz: the fuzzer cannot be built" >&2
+	exit 1
+}
+
+if [ $# -gt 0 ]; then
+	mapfile -t files < <(realpath -- "$@")
+	CMD="$(printf '%q ' "$fuzz" --replay "${files[@]}")" "$scripts/guest.sh" run
+	exit
+fi
+
+# As one would type it.
+replay() {
+	echo "fuzz: to run that again: make LLVM=1 CONFIG_RUST=y fuzz REPLAY='$*'"
+}
+
+rm -rf "$dir/corpus" "$dir/recent" "$dir"/wrong-*
+status=0
+CMD=$(printf '%q ' "$fuzz" --dir "$dir" --corpus "$source/corpus" --time "$time" \
+	${SEED:+--seed "$SEED"})
+export CMD TIMEOUT=$((time + 600))
+"$scripts/guest.sh" run | tee "$log/fuzz.log" || status=$?
+if compgen -G "$dir/wrong-*" >/dev/null; then
+	replay "$dir"/wrong-*
+elif [ "$status" != 0 ] && [ -d "$dir/recent" ]; then
+	rm -rf "$dir/last"
+	cp -rp "$dir/recent" "$dir/last"
+	echo "fuzz: the guest failed with status $status; what ran last comes last:"
+	# shellcheck disable=SC2012 # these are numbers
+	mapfile -t files < <(ls -tr "$dir/last")
+	replay "${files[@]/#/$dir/last/}"
+fi
+figures=$(sed -n 's/^pidfd-fuzz: \(.* places covered\)$/\1/p' "$log/fuzz.log" | tail -n 1)
+echo "fuzz: ${figures:-nothing ran}; $([ "$status" = 0 ] && echo "nothing wrong" || echo FAILED)"
+[ "$status" = 0 ]
