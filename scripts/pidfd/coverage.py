@@ -2,12 +2,14 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which lines of Rust a guest has run.
 
-coverage.py --elf VMLINUX --dump TOOL --asm LOG [--missed FILE] FILE...
+coverage.py --elf VMLINUX --tools DIR --asm LOG [--missed FILE] FILE...
 
 LOG is what QEMU writes with -d in_asm: it translates what it is about to run, and
 nothing else, so an address in there was reached. VMLINUX has line tables of the
-FILEs, named as in the tree; TOOL is llvm-dwarfdump. Tests in a FILE, from its
-#[kunit_tests] on, do not count.
+FILEs, named as in the tree; in DIR/, with the slash, are llvm-dwarfdump and
+llvm-symbolizer. Tests in a FILE, from its #[kunit_tests] on, do not count, nor does
+the head or the end of a function: a function that is inlined everywhere has these
+only in a copy that nobody calls.
 
 Prints for each directory how many of the lines that have code were run, and puts
 those that were not, with their text, into the other FILE.
@@ -20,33 +22,27 @@ import re
 import subprocess
 import sys
 
-ROW = re.compile(r"0x([0-9a-f]{16})\s+(\d+)\s+\d+\s+(\d+)\s.*is_stmt")
+NO_CODE = re.compile(r"\s*((pub(\(\w+\))? )?(const )?(unsafe )?(extern \"C\" )?fn |[])}]+[;,]?$)")
+ROW = re.compile(r"^(0x[0-9a-f]{16}) ", re.MULTILINE)
 
 
-def rows(dump, elf, files):
-    """(file, line, address) of each statement in the line tables."""
-    dirs, names = {}, {}
-    last = None
-    with subprocess.Popen([dump, "--debug-line", elf], stdout=subprocess.PIPE,
-                          text=True) as process:
-        for text in process.stdout:
-            if text.startswith("debug_line["):
-                dirs, names = {}, {}
-            elif match := re.match(r'include_directories\[\s*(\d+)\] = "(.*)"', text):
-                dirs[int(match[1])] = match[2]
-            elif match := re.match(r"file_names\[\s*(\d+)\]:", text):
-                last = int(match[1])
-            elif match := re.match(r'\s+name: "(.*)"', text):
-                names[last] = match[1]
-            elif match := re.match(r"\s+dir_index: (\d+)", text):
-                path = "/" + dirs.get(int(match[1]), "") + "/" + names[last]
-                names[last] = next((f for f in files if path.endswith("/" + f)), None)
-            elif match := ROW.match(text):
-                file = names.get(int(match[3]))
-                if file and int(match[2]):
-                    yield file, int(match[2]), int(match[1], 16)
-    if process.returncode:
-        sys.exit(f"coverage: {dump} failed on {elf}")
+def rows(tools, elf, files):
+    """(file, line, address) of each place in the line tables, and of each call by which
+    it came to be inlined there."""
+    text = subprocess.run([f"{tools}llvm-dwarfdump", "--debug-line", elf],
+                          stdout=subprocess.PIPE, text=True, check=True).stdout
+    addresses = sorted(set(ROW.findall(text)))
+    text = subprocess.run([f"{tools}llvm-symbolizer", "--inlines", "--functions=none",
+                           "--obj", elf], input="\n".join(addresses) + "\n",
+                          stdout=subprocess.PIPE, text=True, check=True).stdout
+    known = {}
+    for address, frames in zip(addresses, text.strip("\n").split("\n\n"), strict=True):
+        for frame in frames.split("\n"):
+            path, line, _ = frame.rsplit(":", 2)
+            if path not in known:
+                known[path] = next((f for f in files if path.endswith("/" + f)), None)
+            if known[path] and line != "0":
+                yield known[path], int(line), int(address, 16)
 
 
 def reached(log):
@@ -70,7 +66,7 @@ def ends(texts):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--elf", required=True)
-    parser.add_argument("--dump", required=True)
+    parser.add_argument("--tools", default="")
     parser.add_argument("--asm", required=True)
     parser.add_argument("--missed")
     parser.add_argument("files", nargs="+")
@@ -80,8 +76,8 @@ def main():
     end = {f: ends(t) for f, t in texts.items()}
     run = reached(args.asm)
     lines = collections.defaultdict(bool)
-    for file, line, address in rows(args.dump, args.elf, args.files):
-        if line < end[file]:
+    for file, line, address in rows(args.tools, args.elf, args.files):
+        if line < end[file] and not NO_CODE.match(texts[file][line - 1]):
             lines[file, line] |= address in run
     if not lines:
         sys.exit(f"coverage: {args.elf} has no line tables of these files")

@@ -38,7 +38,7 @@ make_mistakes() {
 	local names
 	: >"$LOG/mistakes.dmesg"
 	for names in "$@"; do
-		GUEST_LOG=$LOG/mistake.dmesg MODULE=no TIMEOUT=300 \
+		GUEST_LOG=$LOG/mistake.dmesg MODULE=no TIMEOUT=1200 \
 			APPEND=kasan_multi_shot CMD="for name in $names; do
 				insmod $OBJ/kernel/pidfd/pidfd_broken.ko mistake=\$name
 				rmmod pidfd_broken

@@ -170,7 +170,7 @@ part_builtin() {
 coverage() {
 	local report percent
 	report=$(cd "$top" && "$PYTHON" "$scripts/coverage.py" --asm "$1" --elf "$2" \
-		--dump "${LLVM_BIN}llvm-dwarfdump" --missed "$log/missed" \
+		--tools "$LLVM_BIN" --missed "$log/missed" \
 		kernel/pidfd/*.rs $(find rust/kernel -name '*.rs')) || report=
 	sed 's/^/coverage: /;s/$/ %/' <<<"$report"
 	percent=$(sed -nE 's|^kernel/pidfd .* ([0-9]+)\.[0-9]$|\1|p' <<<"$report")
