@@ -145,12 +145,21 @@ LAYOUT_FIELD(pidfd_record, own_xattrs);
 LAYOUT_FIELD(pidfd_record, stashed);
 LAYOUT_FIELD(pidfd_record, xattrs);
 
+LAYOUT(poll_table_struct);
+LAYOUT_FIELD(poll_table_struct, _key);
+LAYOUT_FIELD(poll_table_struct, _qproc);
+
 LAYOUT(pseudo_fs_context);
 LAYOUT_FIELD(pseudo_fs_context, dops);
 LAYOUT_FIELD(pseudo_fs_context, eops);
 LAYOUT_FIELD(pseudo_fs_context, ops);
 LAYOUT_FIELD(pseudo_fs_context, s_d_flags);
 LAYOUT_FIELD(pseudo_fs_context, xattr);
+
+LAYOUT(seq_file);
+LAYOUT_FIELD(seq_file, buf);
+LAYOUT_FIELD(seq_file, count);
+LAYOUT_FIELD(seq_file, size);
 
 LAYOUT(stashed_operations);
 LAYOUT_FIELD(stashed_operations, init_inode);

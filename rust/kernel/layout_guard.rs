@@ -65,7 +65,9 @@ layout! {
         cgroupid, coredump_code, coredump_mask, coredump_signal, exit_code, mask, own_xattrs,
         stashed in __bindgen_anon_1, xattrs,
     }
+    poll_table_struct { _key, _qproc }
     pseudo_fs_context { dops, eops, ops, s_d_flags, xattr }
+    seq_file { buf, count, size }
     stashed_operations { init_inode, put_data, stash_dentry }
     super_block { s_dev, s_fs_info, s_magic }
     super_operations { drop_inode, evict_inode, statfs }
