@@ -35,7 +35,8 @@ __rust_helper void rust_helper_task_unlock_exec_update(struct task_struct *task)
 	IS_ENABLED(CONFIG_##config) && ns_ref_get(_ns) ? to_ns_common(_ns) : NULL;	\
 })
 
-static struct ns_common *nsproxy_get_namespace(const struct nsproxy *nsp, enum task_ns kind)
+__rust_helper struct ns_common *
+rust_helper_nsproxy_get_namespace(const struct nsproxy *nsp, enum task_ns kind)
 {
 	switch (kind) {
 	case TASK_NS_CGROUP:
@@ -68,19 +69,23 @@ __rust_helper int rust_helper_task_get_namespace(struct task_struct *task,
 						 enum task_ns kind,
 						 struct ns_common **ns)
 {
-	scoped_guard(task_lock, task) {
-		const struct nsproxy *nsp = task->nsproxy;
+	/* Guards have static variables, which an inline function cannot. */
+	const struct nsproxy *nsp;
 
-		if (!nsp)
-			return -ESRCH;
-		*ns = nsproxy_get_namespace(nsp, kind);
-	}
+	task_lock(task);
+	nsp = task->nsproxy;
+	if (nsp)
+		*ns = rust_helper_nsproxy_get_namespace(nsp, kind);
+	task_unlock(task);
+	if (!nsp)
+		return -ESRCH;
 
-	scoped_guard(rcu) {
-		if (kind == TASK_NS_USER)
-			*ns = TRYGET(USER_NS, task_cred_xxx(task, user_ns));
-		else if (kind == TASK_NS_PID)
-			*ns = TRYGET(PID_NS, task_active_pid_ns(task));
+	if (kind == TASK_NS_USER || kind == TASK_NS_PID) {
+		rcu_read_lock();
+		*ns = kind == TASK_NS_USER ?
+			TRYGET(USER_NS, task_cred_xxx(task, user_ns)) :
+			TRYGET(PID_NS, task_active_pid_ns(task));
+		rcu_read_unlock();
 	}
 	return 0;
 }

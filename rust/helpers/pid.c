@@ -37,8 +37,12 @@ __rust_helper int rust_helper_task_exit_code(struct task_struct *task)
 __rust_helper u64 rust_helper_task_dfl_cgroup_id(struct task_struct *task)
 {
 #ifdef CONFIG_CGROUPS
-	guard(rcu)();
-	return cgroup_id(task_dfl_cgroup(task));
+	u64 id;
+
+	rcu_read_lock();
+	id = cgroup_id(task_dfl_cgroup(task));
+	rcu_read_unlock();
+	return id;
 #else
 	return 0;
 #endif
@@ -53,9 +57,13 @@ __rust_helper u64 rust_helper_task_dfl_cgroup_id(struct task_struct *task)
 __rust_helper bool rust_helper_task_final_exit_code(struct task_struct *task,
 						    int *exit_code)
 {
-	guard(read_lock)(&tasklist_lock);
+	bool final;
+
+	read_lock(&tasklist_lock);
 	*exit_code = task->exit_code;
-	return READ_ONCE(task->exit_state) == EXIT_DEAD;
+	final = READ_ONCE(task->exit_state) == EXIT_DEAD;
+	read_unlock(&tasklist_lock);
+	return final;
 }
 
 __rust_helper pid_t rust_helper_task_ppid_vnr(struct task_struct *task)

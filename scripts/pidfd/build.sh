@@ -107,6 +107,9 @@ configure() {
 		CONFIG_RUST=y)
 			grep -qx CONFIG_RUST=y "$obj/.config" ||
 				die "the kernel does not accept this Rust; see what 'make rustavailable' says in $log" ;;
+		CONFIG_RUST_INLINE_HELPERS=y)
+			grep -qx CONFIG_RUSTC_CLANG_LLVM_COMPATIBLE=y "$obj/.config" ||
+				echo "build: clang and rustc are of different LLVMs: C helpers are not inlined, which costs speed" >&2 ;;
 		*=n)
 			! grep -q "^$name=" "$obj/.config" || die "$name does not go off in $obj/.config" ;;
 		*)

@@ -130,14 +130,19 @@ try_llvm() {
 	return 1
 }
 
+# C helpers can be inlined into Rust if clang and rustc are of the same LLVM. Where the
+# distribution has the clang that goes with its rustc, no other is taken.
 find_llvm() {
-	local dir
+	local dir major=$pair
 
 	llvm_bin='' libclang=''
-	for dir in /usr/lib/llvm-19/bin \
+	[ -z "$rust_bin" ] ||
+		major=$("$rust_bin/rustc" -vV | sed -n 's/^LLVM version: \([0-9]*\).*/\1/p')
+	for dir in "/usr/lib/llvm-$major/bin" \
 		$(printf '%s\n' /usr/lib/llvm-[0-9]*/bin | sort -rV) \
 		$(paths clang | sed 's|/clang$||'); do
 		! try_llvm "$dir" || return 0
+		[ -z "$pair" ] || [ "$pair" != "$major" ] || return 1
 	done
 	return 1
 }
@@ -206,6 +211,13 @@ debian=$(
 	esac
 )
 
+# Which LLVM its rustc is of.
+case $debian in
+12) pair=22 ;;
+13) pair=19 ;;
+*) pair= ;;
+esac
+
 # What has to be there, and in which package: a command, or a file by its path.
 wanted() {
 	cat <<-'LIST'
@@ -258,7 +270,6 @@ look() {
 		fi
 	done < <(wanted)
 
-	find_llvm || lack "clang, lld, llvm and libclang, $min_llvm or later" clang-19 lld-19 llvm-19
 	perl -MTerm::ANSIColor -e 1 2>/dev/null || lack "perl with its standard modules" perl
 	find_python || lack "python3 with venv and ensurepip" python3 python3-venv
 	case $debian in
@@ -272,6 +283,7 @@ look() {
 		find_cargo || lack "cargo, $min_rust or later"
 		find_bindgen || true ;;
 	esac
+	find_llvm || lack "clang, lld, llvm and libclang, $min_llvm or later" "clang-$pair" "lld-$pair" "llvm-$pair"
 	find_vng || true
 }
 
