@@ -54,6 +54,7 @@
 
 #include <linux/cleanup.h>
 #include <linux/compiler_types.h>
+#include <linux/fs.h>
 #include <linux/gfp_types.h>
 #include <linux/list.h>
 #include <linux/llist.h>
@@ -145,13 +146,36 @@ void pidfd_provider_unregister(const struct pidfd_provider *provider);
 struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags);
 int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 			 int __user *upidfd, struct file **ret_file);
-struct pid *pidfd_provider_pid(const struct file *file);
 bool pidfd_provider_made(const struct dentry *dentry);
 int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp);
 void pidfd_provider_exit(struct task_struct *tsk);
 void pidfd_provider_free_pid(struct pid *pid);
 void pidfd_provider_coredump(const struct coredump_params *cprm);
 int pidfd_provider_get_root(const struct pidfd_provider *provider, struct path *path);
+
+/* See kernel/pidfd/provider.c. */
+extern const struct file_operations *pidfd_provider_fops;
+
+/**
+ * pidfd_provider_is_pidfd - is this file a pidfd?
+ * @file: any open file
+ * @fops: file operations of C's pidfds
+ *
+ * A provider's file keeps the provider's module, and so its file operations, in
+ * place: if the addresses are equal, it is the provider's file. While there is
+ * one, the provider is registered. (The static key would not tell: it is switched
+ * on in one place after the other.)
+ *
+ * Return: whether i_private of the file's inode is the struct pid that a pidfd
+ * refers to, valid as long as @file.
+ */
+static inline bool pidfd_provider_is_pidfd(const struct file *file,
+					   const struct file_operations *fops)
+{
+	if (likely(file->f_op == READ_ONCE(pidfd_provider_fops)))
+		return true;
+	return file->f_op == fops;
+}
 
 /*
  * Keep the provider, if one is registered and @wanted says so, to the end of a

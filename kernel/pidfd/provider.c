@@ -38,7 +38,7 @@ static DEFINE_MUTEX(pidfd_provider_lock);
 static const struct pidfd_provider __rcu *pidfd_provider;
 
 /* file_operations of the registered provider; matches no file when NULL. */
-static const struct file_operations *pidfd_provider_fops;
+const struct file_operations *pidfd_provider_fops;
 
 /* On while a provider is registered. */
 static DEFINE_STATIC_KEY_FALSE(pidfd_provider_key);
@@ -149,22 +149,6 @@ int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 		}
 	}
 	return pidfd_clone_c(pid, flags, upidfd, ret_file);
-}
-
-/**
- * pidfd_provider_pid - the process that a provider's pidfd refers to
- * @file: any open file
- *
- * @file keeps the provider's module, and so its file_operations, in place: if
- * the addresses are equal, it is the provider's file.
- *
- * Return: the struct pid, valid as long as @file; -EBADF for other files.
- */
-struct pid *pidfd_provider_pid(const struct file *file)
-{
-	if (file->f_op != READ_ONCE(pidfd_provider_fops))
-		return ERR_PTR(-EBADF);
-	return file_inode(file)->i_private;
 }
 
 /**

@@ -226,7 +226,7 @@ made:
 		module_put(held);
 		held = C;
 
-		/* pidfd_provider_pid() */
+		/* pidfd_provider_is_pidfd() */
 		assert(m == C || pidfd_provider_fops == m);
 		/* ->poll(), ->unlocked_ioctl() */
 		run_in(m);
