@@ -14,7 +14,6 @@
 
 EXPORT_SYMBOL_FOR_MODULES(dynamic_dname, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(path_from_stashed, "rust_pidfd");
-EXPORT_SYMBOL_FOR_MODULES(stashed_dentry_prune, "rust_pidfd");
 
 EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_fs_type, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_register, "rust_pidfd");

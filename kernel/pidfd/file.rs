@@ -5,7 +5,10 @@
 use crate::{
     counters,
     fdinfo,
-    file_system,
+    file_system::{
+        PidFs,
+        PIDFS, //
+    },
     ioctl,
     poll, //
 };
@@ -48,13 +51,14 @@ pub(crate) struct PidFdFile;
 
 impl PidFdFile {
     /// Makes a file for `pid`, unless it was reaped before anybody had one.
+    #[inline]
     pub(crate) fn create(pid: &Pid, flags: u32) -> Result<ARef<File>> {
-        pid.register(GFP_KERNEL)?;
         let (flags, kept) = Self::flags(flags & !PIDFD_STALE);
-        file_system::PIDFS.open(pid, flags, kept)
+        PIDFS.open(pid, flags, kept)
     }
 
     /// Opens a file that was found.
+    #[inline]
     pub(crate) fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
         let (flags, kept) = Self::flags(flags);
         path.open_with(flags, kept)
@@ -70,6 +74,7 @@ impl PidFdFile {
 #[vtable]
 impl FileOperations for PidFdFile {
     type Object = Pid;
+    type FileSystem = PidFs;
 
     fn wait_queue<'a>(pid: &'a Pid) -> &'a WaitQueueHead
     where
@@ -78,15 +83,18 @@ impl FileOperations for PidFdFile {
         pid.wait_pidfd()
     }
 
+    #[inline]
     fn poll(file: &OpenFile<'_, Self>, table: &PollTable<'_>) -> u32 {
         file.poll_wait(table);
         poll::events(file.object())
     }
 
+    #[inline]
     fn show_fdinfo(file: &OpenFile<'_, Self>, m: &SeqFile) {
         fdinfo::show(file.object(), m);
     }
 
+    #[inline]
     fn ioctl(file: &OpenFile<'_, Self>, cmd: u32, arg: usize) -> Result<isize> {
         ioctl::ioctl(file, cmd, arg)
     }
@@ -96,11 +104,13 @@ impl FileOperations for PidFdFile {
         ioctl::compat_ioctl(file, cmd, arg)
     }
 
+    #[inline]
     fn open(_pid: &Pid, _file: &File) -> Result {
         counters::created();
         Ok(())
     }
 
+    #[inline]
     fn release(pid: &Pid, file: &File) {
         counters::released();
 

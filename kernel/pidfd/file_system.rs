@@ -61,13 +61,15 @@ impl PseudoFileSystem for PidFs {
     // Programs know pidfds by this since before there was a file system of them.
     const LINK: &'static CStr = c"anon_inode:[pidfd]";
 
+    #[inline]
     fn stash<'a>(pid: &'a Pid) -> Result<&'a Stash>
     where
         Self: 'a,
     {
-        pid.record().map(|record| record.stash()).ok_or(ESRCH)
+        pid.register(GFP_KERNEL).map(|record| record.stash())
     }
 
+    #[inline]
     fn init_inode(pid: &Pid, inode: &mut NewInode) {
         let (ino, generation) = number(pid.ino());
 
@@ -84,6 +86,7 @@ impl PseudoFileSystem for PidFs {
 
 /// What is unique is a 64-bit number. Where inode numbers are shorter, its upper half is the
 /// generation number.
+#[inline]
 fn number(ino: u64) -> (u64, u32) {
     if cfg!(CONFIG_64BIT) {
         (ino, 0)
@@ -112,6 +115,7 @@ impl InodeOperations for PidFdInode {
         Err(EOPNOTSUPP)
     }
 
+    #[inline]
     fn listxattr(pid: &Pid, list: XattrList<'_>) -> Result<usize> {
         pid.record().ok_or(ESRCH)?.xattrs().list(list)
     }

@@ -49,11 +49,9 @@ impl ExportOperations for PidFdHandle {
     /// Finds a process or thread that somebody has had a pidfd of, that has not been reaped, and
     /// that is in the caller's pid namespace or below.
     fn decode(ino: u64) -> Result<ARef<Pid>> {
-        let pid = Pid::find_get_ino(ino)
+        Pid::find_get_ino(ino)
             .filter(|pid| pid.is_known() && pid.vnr() != 0)
-            .ok_or(ESTALE)?;
-        pid.register(GFP_KERNEL)?;
-        Ok(pid)
+            .ok_or(ESTALE)
     }
 
     /// Whoever sees a process may have a pidfd of it, and [`decode`](Self::decode) looks at that.

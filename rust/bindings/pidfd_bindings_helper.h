@@ -55,6 +55,7 @@ LAYOUT_FIELD(cred, fsuid);
 LAYOUT_FIELD(cred, fsgid);
 
 LAYOUT(dentry);
+LAYOUT_FIELD(dentry, d_fsdata);
 LAYOUT_FIELD(dentry, d_inode);
 LAYOUT_FIELD(dentry, d_lockref);
 LAYOUT_FIELD(dentry, d_sb);

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 
 #include <linux/cred.h>
+#include <linux/dcache.h>
 #include <linux/fs.h>
 #include <linux/kdev_t.h>
 #include <linux/mount.h>
+#include <linux/percpu.h>
 #include <linux/sched.h>
 #include <linux/statfs.h>
 
@@ -32,4 +34,76 @@ __rust_helper void rust_helper_kern_unmount_wait(struct vfsmount *mnt)
 __rust_helper __kernel_fsid_t rust_helper_dev_to_fsid(dev_t dev)
 {
 	return u64_to_fsid(huge_encode_dev(dev));
+}
+
+__rust_helper struct dentry *rust_helper_file_dentry(const struct file *file)
+{
+	return file_dentry(file);
+}
+
+__rust_helper unsigned int rust_helper_dentry_count(const struct dentry *dentry)
+{
+	return READ_ONCE(dentry->d_lockref.count);
+}
+
+/* Lock @dentry, unless somebody else than the caller has a reference to it. */
+__rust_helper bool rust_helper_dentry_lock_unshared(struct dentry *dentry)
+{
+	spin_lock(&dentry->d_lock);
+	if (d_count(dentry) == 1)
+		return true;
+	spin_unlock(&dentry->d_lock);
+	return false;
+}
+
+__rust_helper void rust_helper_dentry_unlock(struct dentry *dentry)
+{
+	spin_unlock(&dentry->d_lock);
+}
+
+__rust_helper void rust_helper_dget_dlock(struct dentry *dentry)
+{
+	dget_dlock(dentry);
+}
+
+/*
+ * Does nobody but its dentry have @inode, and nothing in it tell that it was used?
+ * What is kept outside of it goes with an inode, and may not be seen by the next
+ * user: notification marks, locks, what security modules know of it.
+ */
+__rust_helper bool rust_helper_inode_is_unused(struct inode *inode)
+{
+	if (icount_read_once(inode) != 1 || inode_state_read_once(inode))
+		return false;
+#ifdef CONFIG_FSNOTIFY
+	if (rcu_access_pointer(inode->i_fsnotify_marks))
+		return false;
+#endif
+#ifdef CONFIG_SECURITY
+	if (inode->i_security)
+		return false;
+#endif
+	return !inode->i_flctx;
+}
+
+__rust_helper void *rust_helper_alloc_percpu_bytes(size_t size, size_t align)
+{
+	return (__force void *)__alloc_percpu(size, align);
+}
+
+/* This CPU's, until rust_helper_put_this_cpu_ptr(): no other CPU is run on. */
+__rust_helper void *rust_helper_get_this_cpu_ptr(void *cpus)
+{
+	return get_cpu_ptr((__force void __percpu *)cpus);
+}
+
+__rust_helper void rust_helper_put_this_cpu_ptr(void *cpus)
+{
+	put_cpu_ptr((__force void __percpu *)cpus);
+}
+
+/* That of CPU number @cpu; NULL if there cannot be one. */
+__rust_helper void *rust_helper_possible_cpu_ptr(void *cpus, unsigned int cpu)
+{
+	return cpu_possible(cpu) ? per_cpu_ptr((__force void __percpu *)cpus, cpu) : NULL;
 }

@@ -44,7 +44,7 @@ macro_rules! layout {
 
 layout! {
     cred { uid, gid, suid, sgid, euid, egid, fsuid, fsgid }
-    dentry { d_inode, d_lockref, d_sb }
+    dentry { d_fsdata, d_inode, d_lockref, d_sb }
     dentry_operations { d_dname, d_prune }
     export_operations { encode_fh, fh_to_dentry, permission, open }
     file { f_cred, f_flags, f_inode, f_op, private_data }

@@ -463,6 +463,7 @@ mod tests {
     #[vtable]
     impl FileOperations for Test {
         type Object = Pid;
+        type FileSystem = Self;
 
         fn show_fdinfo(file: &OpenFile<'_, Self>, m: &SeqFile) {
             m.put_decimal(c"", file.object().nr().into());

@@ -14,7 +14,13 @@ use crate::{
         aref::ARef,
         atomic::{
             Acquire,
-            Atomic, //
+            Atomic,
+            Full,
+            Relaxed, //
+        },
+        barrier::{
+            smp_mb,
+            Read, //
         },
         rcu, //
     },
@@ -22,7 +28,10 @@ use crate::{
 };
 use core::{
     mem::ManuallyDrop,
-    ptr::NonNull, //
+    ptr::{
+        self,
+        NonNull, //
+    }, //
 };
 
 /// A dentry as seen through a mount, with a reference to each.
@@ -134,8 +143,9 @@ impl Drop for Path {
 ///
 /// # Invariants
 ///
-/// Null, or a dentry that removes itself from here, before an RCU grace period at whose end it is
-/// freed.
+/// Null, or a dentry that is removed from here before it stands for another object, and before an
+/// RCU grace period at whose end it is freed. Who removes one that has users holds its lock, and
+/// has seen that there is but one.
 #[repr(transparent)]
 pub struct Stash(Opaque<*mut bindings::dentry>);
 
@@ -175,6 +185,24 @@ impl Dentry {
     pub fn as_ptr(&self) -> *mut bindings::dentry {
         self.0.as_ptr()
     }
+
+    /// Drops the reference, for less than it costs where it may be the last.
+    ///
+    /// # Safety
+    ///
+    /// Somebody else must have a reference until this returns.
+    #[inline]
+    pub(super) unsafe fn put_not_last(self) {
+        let dentry = self.into_raw();
+        // SAFETY: By the type invariants, the reference is ours to drop. There is another, and so
+        // the count does not get to zero, where more would have to be done.
+        unsafe {
+            if bindings::lockref_put_return(&raw mut (*dentry).d_lockref) <= 0 {
+                // Somebody has the lock: nothing was dropped.
+                bindings::dput(dentry);
+            }
+        }
+    }
 }
 
 impl Drop for Dentry {
@@ -186,13 +214,32 @@ impl Drop for Dentry {
 }
 
 impl Stash {
+    #[inline]
+    fn field(&self) -> &Atomic<*mut bindings::dentry> {
+        // SAFETY: By the type invariants, `self` is valid; the field is changed atomically.
+        unsafe { Atomic::from_ptr(self.as_ptr()) }
+    }
+
     /// Returns the dentry that is in it, unless its last user is gone.
     #[doc(alias = "stashed_dentry_get")]
     #[inline]
     pub fn get(&self) -> Option<Dentry> {
-        let _rcu = rcu::read_lock();
-        // SAFETY: By the type invariants, `self` is valid; C changes the field atomically.
-        let dentry = unsafe { Atomic::from_ptr(self.as_ptr()) }.load(Acquire);
+        loop {
+            let dentry = {
+                let rcu = rcu::read_lock();
+                self.try_get(self.field().load(Acquire), &rcu)?
+            };
+            if self.still_has(&dentry) {
+                return Some(dentry);
+            }
+        }
+    }
+
+    /// Takes a reference to `dentry`, which was found here, unless its last user is gone.
+    ///
+    /// It may have come to stand for another object meanwhile, see [`Stash::still_has`].
+    #[inline]
+    fn try_get(&self, dentry: *mut bindings::dentry, _rcu: &rcu::Guard) -> Option<Dentry> {
         let dentry = NonNull::new(dentry)?;
         // SAFETY: By the type invariants, a dentry that was found here under the RCU read lock is
         // not freed before the end of that.
@@ -201,6 +248,54 @@ impl Stash {
         // INVARIANT: It is alive, and the reference was taken just now. No value is made of one
         // that is not: it would be dropped.
         alive.then(|| Dentry(dentry))
+    }
+
+    /// Tells whether `dentry`, which was found here, stands for the same object as before: who has
+    /// a reference and sees that may rely on it.
+    #[inline]
+    fn still_has(&self, dentry: &Dentry) -> bool {
+        // It leaves the stash under a lock, by somebody who has seen under it that there is no
+        // other reference than his own. If ours came too late for that, the lock orders it after.
+        smp_mb(Read);
+        self.field().load(Relaxed) == dentry.as_ptr()
+    }
+
+    /// Puts `new` into it, and returns it; or the dentry that is there, if somebody was faster.
+    ///
+    /// # Safety
+    ///
+    /// Nobody else must have a reference to `new`. The stash must live as long as its inode.
+    #[doc(alias = "stash_dentry")]
+    pub(super) unsafe fn publish(&self, new: Dentry) -> Dentry {
+        // SAFETY: The caller promises that nobody else has access to it.
+        unsafe { (*new.as_ptr()).d_fsdata = self.as_ptr().cast() };
+
+        loop {
+            let there = {
+                let rcu = rcu::read_lock();
+                let Err(old) = self.field().cmpxchg(ptr::null_mut(), new.as_ptr(), Full) else {
+                    return new;
+                };
+                match self.try_get(old, &rcu) {
+                    Some(there) => there,
+                    // It is dead, has not got to removing itself yet, and stays what it is as long
+                    // as the RCU read lock is held.
+                    None if self.field().cmpxchg(old, new.as_ptr(), Full).is_ok() => return new,
+                    None => continue,
+                }
+            };
+            if self.still_has(&there) {
+                return there;
+            }
+        }
+    }
+
+    /// Takes `dentry` out, if it is the one that is in it.
+    #[doc(alias = "stashed_dentry_prune")]
+    #[inline]
+    pub(super) fn clear(&self, dentry: *mut bindings::dentry) {
+        // Else somebody has put another into the place of one that is dead.
+        let _ = self.field().cmpxchg(dentry, ptr::null_mut(), Full);
     }
 
     /// Creates a reference from a pointer to a C field.

@@ -15,6 +15,10 @@ use crate::{
     },
     fs::{
         inode::Inode,
+        pseudo::{
+            PseudoFileSystem,
+            PseudoFs, //
+        },
         File, //
     },
     module::this_module,
@@ -52,6 +56,8 @@ pub mod events {
 pub trait FileOperations: Sized + 'static {
     /// What a file stands for.
     type Object: AlwaysRefCounted + Send + Sync + 'static;
+    /// What the files are in.
+    type FileSystem: PseudoFileSystem<Files = Self, Object = Self::Object>;
 
     /// Called once, before anyone else sees the file.
     ///
@@ -196,11 +202,7 @@ impl<T: FileOperations> FileOperationsTable<T> {
             inner: bindings::file_operations {
                 owner: this_module::<T::OwnerModule>().as_ptr(),
                 open: if T::HAS_OPEN { Some(Self::open) } else { None },
-                release: if T::HAS_RELEASE {
-                    Some(Self::release)
-                } else {
-                    None
-                },
+                release: Some(Self::release),
                 poll: if T::HAS_POLL { Some(Self::poll) } else { None },
                 show_fdinfo: if T::HAS_SHOW_FDINFO {
                     Some(Self::show_fdinfo)
@@ -248,8 +250,12 @@ impl<T: FileOperations> FileOperationsTable<T> {
     /// Called by C as `->release()` of a file with this table.
     unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: Both are valid during the file's release; inodes with this table own a reference
-        // to a `T::Object`. Nobody reads or writes the file any more.
-        unsafe { T::release(Inode::from_raw(inode).object(), File::from_raw_file(file)) };
+        // to a `T::Object`. Nobody reads or writes the file any more. It has a reference to its
+        // dentry and to its operations' module until after this, and is in that file system.
+        unsafe {
+            T::release(Inode::from_raw(inode).object(), File::from_raw_file(file));
+            PseudoFs::<T::FileSystem>::of_super((*inode).i_sb).retire(bindings::file_dentry(file));
+        }
         0
     }
 

@@ -3,7 +3,8 @@
 //! Pseudo file systems: files that stand for objects of the kernel, and have no names.
 //!
 //! A [`PseudoFileSystem`] says what its files do, and a [`PseudoFs`] is what C sees of it. There is
-//! one inode for each object that has an open file, and it goes with the last of them.
+//! one inode for each object that has an open file. With the last of them it goes, or onto a shelf,
+//! where it stands for nothing until the next object needs one.
 //!
 //! C headers: [`include/linux/pseudo_fs.h`](srctree/include/linux/pseudo_fs.h) and
 //! [`fs/internal.h`](srctree/fs/internal.h)
@@ -13,9 +14,10 @@
 //! A super block has a reference to the module of its file system, and so a module that mounts its
 //! own for itself could never be unloaded. [`Mount`] goes without that reference. In its place:
 //!
-//! - Each inode has a reference to the module. Whatever user space can hold on to, an open file as
-//!   well as a path that was opened with `O_PATH`, holds an inode: the module's exit does not begin
-//!   before the last of them is gone.
+//! - Each inode that stands for an object has a reference to the module. Whatever user space can
+//!   hold on to, an open file as well as a path that was opened with `O_PATH`, holds an inode: the
+//!   module's exit does not begin before the last of them is gone.
+//! - What is on a shelf has none: the module's exit empties the shelves.
 //! - A mount is released after the dentry that was found in it. [`Mount`]'s destructor waits for
 //!   everybody who still holds the mount, and so for who has just given up an inode but not yet
 //!   left the code of the module, or is about to look at its tables.
@@ -83,6 +85,9 @@ use core::{
         NonNull, //
     }, //
 };
+
+mod shelf;
+use self::shelf::Shelves;
 
 /// Wraps the kernel's `struct file_system_type`, as far as a [`PseudoFs`] needs one.
 ///
@@ -160,6 +165,7 @@ pub trait PseudoFileSystem: Sized + 'static {
 pub struct PseudoFs<T: PseudoFileSystem> {
     stashed: bindings::stashed_operations,
     mnt: Atomic<*mut bindings::vfsmount>,
+    shelves: Shelves,
     files: &'static FileOperationsTable<T::Files>,
     _file_system: PhantomData<fn() -> T>,
 }
@@ -174,6 +180,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
                 init_inode: Some(Self::init_inode),
             },
             mnt: Atomic::new(ptr::null_mut()),
+            shelves: Shelves::new(),
             files,
             _file_system: PhantomData,
         }
@@ -192,7 +199,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
     const DENTRIES: &'static bindings::dentry_operations = &bindings::dentry_operations {
         d_dname: Some(Self::d_dname),
-        d_prune: Some(bindings::stashed_dentry_prune),
+        d_prune: Some(Self::d_prune),
         ..pin_init::zeroed()
     };
 
@@ -210,6 +217,8 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
             return Err(EBUSY);
         }
 
+        self.shelves.alloc()?;
+
         let raw = fs_type.0.get();
         // SAFETY: By the type invariants nobody else uses the type. C calls `init_fs_context()`
         // during `kern_mount()` only; what makes it find us is valid until the `Mount` is dropped.
@@ -217,7 +226,9 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
             (*raw).init_fs_context = Some(Self::init_fs_context);
             (*raw).kill_sb = Some(bindings::kill_anon_super);
             bindings::kern_mount(raw)
-        })?;
+        })
+        // SAFETY: Nobody can have found anything in what is not mounted.
+        .inspect_err(|_| unsafe { self.shelves.free() })?;
         // SAFETY: The mount is valid, and nobody has found anything in it yet.
         unsafe { (*(*mnt).mnt_sb).s_fs_info = ptr::from_ref(self).cast_mut().cast() };
         self.mnt.store(mnt, Release);
@@ -248,18 +259,31 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
     #[doc(alias = "path_from_stashed")]
     fn new_dentry(&'static self, object: &T::Object, stash: &Stash) -> Result<Dentry> {
+        let dentry = match self.shelves.take() {
+            // SAFETY: What is on a shelf is ours, and we have the only reference.
+            Some(dentry) => unsafe { Self::renew(Dentry::from_raw(dentry), object)? },
+            None => self.fresh(object)?,
+        };
+        // SAFETY: Nobody has seen the dentry yet. The stash lives as long as the object, and so as
+        // long as the dentry has an inode that owns a reference to it.
+        Ok(unsafe { stash.publish(dentry) })
+    }
+
+    /// Makes a dentry and an inode.
+    fn fresh(&'static self, object: &T::Object) -> Result<Dentry> {
         let mnt = self.mnt.load(Acquire);
         if mnt.is_null() {
             return Err(ENODEV);
         }
 
         let mut path = bindings::path::default();
-        // SAFETY: The mount is ours, and valid as long as the module's code runs. The stash lives
-        // as long as the object, and so as long as the inode, and the dentry, that own a reference
-        // to it. That reference, C takes from us.
+        let mut stash = ptr::null_mut();
+        // SAFETY: The mount is ours, and valid as long as the module's code runs. The dentry refers
+        // to the stash, which is empty and not the object's, until that is changed below. A
+        // reference to the object, C takes from us.
         to_result(unsafe {
             bindings::path_from_stashed(
-                stash.as_ptr(),
+                &mut stash,
                 mnt,
                 ARef::into_raw(ARef::from(object)).as_ptr().cast(),
                 &mut path,
@@ -268,7 +292,69 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         // SAFETY: On success the path has references to mount and dentry, and both are ours.
         unsafe {
             bindings::mntput(path.mnt);
+            (*path.dentry).d_fsdata = ptr::null_mut();
             Ok(Dentry::from_raw(NonNull::new_unchecked(path.dentry)))
+        }
+    }
+
+    /// Lets a dentry and its inode stand for another object, as [`PseudoFs::fresh`] makes them.
+    ///
+    /// # Safety
+    ///
+    /// `dentry` must come from a shelf, and nobody else have a reference to it.
+    unsafe fn renew(dentry: Dentry, object: &T::Object) -> Result<Dentry> {
+        let data = ARef::into_raw(ARef::from(object)).as_ptr().cast();
+
+        // SAFETY: The caller promises that nobody else has access to dentry and inode. What is not
+        // set here is as it was: [`PseudoFs::retire`] has seen to that.
+        unsafe {
+            (*dentry.as_ptr()).d_fsdata = ptr::null_mut();
+            let inode = (*dentry.as_ptr()).d_inode;
+            bindings::simple_inode_init_ts(inode);
+            to_result(Self::init_inode(inode, data))?;
+        }
+        Ok(dentry)
+    }
+
+    /// Keeps a dentry on the shelf, if nobody but the caller uses it and its inode.
+    ///
+    /// # Safety
+    ///
+    /// `dentry` must be one of this file system, to which the caller has a reference, but that of a
+    /// mount's root. The caller must not look at what it stands for any more, and must have a hold
+    /// on the module. Process context.
+    #[inline]
+    pub(crate) unsafe fn retire(&'static self, dentry: *mut bindings::dentry) {
+        // SAFETY: The caller has a reference to the dentry, and it to the inode. Where the dentry's
+        // lock is held and there is no other reference, nobody can get one: whoever finds it in its
+        // stash needs the lock for it. Nobody then looks at what the inode stands for.
+        let data = unsafe {
+            let inode = (*dentry).d_inode;
+
+            if bindings::dentry_count(dentry) != 1 || !bindings::dentry_lock_unshared(dentry) {
+                return;
+            }
+            if !bindings::inode_is_unused(inode) {
+                bindings::dentry_unlock(dentry);
+                return;
+            }
+            Self::d_prune(dentry);
+            // For the shelf.
+            bindings::dget_dlock(dentry);
+            bindings::dentry_unlock(dentry);
+
+            let data = ptr::replace(&raw mut (*inode).i_private, ptr::null_mut());
+            if !self.shelves.put(NonNull::new_unchecked(dentry)) {
+                (*dentry).d_fsdata = ptr::null_mut();
+                bindings::dput(dentry);
+            }
+            data
+        };
+        // SAFETY: The inode owned a reference to an object and one to the module, which the caller
+        // has another hold on.
+        unsafe {
+            Self::put_data(data);
+            bindings::module_put(Self::owner());
         }
     }
 
@@ -303,7 +389,10 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
         // SAFETY: We have a reference to the dentry. The mount is ours, and valid as long as the
         // module's code runs.
-        unsafe { Path::borrow(&path) }.open_with(flags, kept)
+        let file = unsafe { Path::borrow(&path) }.open_with(flags, kept)?;
+        // SAFETY: The file has a reference of its own.
+        unsafe { dentry.put_not_last() };
+        Ok(file)
     }
 
     /// Returns the root, in which there is nothing.
@@ -412,6 +501,19 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
     /// # Safety
     ///
+    /// Called by C as `->d_prune()` of our dentries, when they go.
+    unsafe extern "C" fn d_prune(dentry: *mut bindings::dentry) {
+        // SAFETY: `publish()` has left a pointer to the stash, which is the object's: the inode
+        // still owns a reference to it. Null if it was not stashed, or has been taken out again.
+        unsafe {
+            if let Some(stash) = (*dentry).d_fsdata.cast::<Stash>().as_ref() {
+                stash.clear(dentry);
+            }
+        }
+    }
+
+    /// # Safety
+    ///
     /// Called by C as `->statfs()` of our super block.
     unsafe extern "C" fn statfs(
         dentry: *mut bindings::dentry,
@@ -459,8 +561,12 @@ impl<T: PseudoFileSystem> Drop for Mount<T> {
         let mnt = self.0.mnt.load(Acquire);
         self.0.mnt.store(ptr::null_mut(), Relaxed);
         // SAFETY: By the type invariants this is a mount that is ours to give up, and nobody makes
-        // any more paths in it.
-        unsafe { bindings::kern_unmount_wait(mnt) };
+        // any more paths in it. All files are closed that could leave something on a shelf: each
+        // has a hold on the module.
+        unsafe {
+            self.0.shelves.free();
+            bindings::kern_unmount_wait(mnt);
+        }
     }
 }
 
@@ -592,6 +698,7 @@ mod tests {
     #[vtable]
     impl FileOperations for ThingFs {
         type Object = Thing;
+        type FileSystem = Self;
 
         fn open(thing: &Thing, _file: &File) -> Result {
             if thing.number == UNOPENABLE {
@@ -820,6 +927,91 @@ mod tests {
         let other = THINGS.path(&thing).unwrap();
         assert!(ThingFs::stash(&thing).unwrap().get().is_some());
         drop(other);
+    }
+
+    /// As the last file does when it is closed.
+    fn retire(path: Path) {
+        // SAFETY: The path has a reference to a dentry of this file system, and is not looked at
+        // any more.
+        unsafe { THINGS.retire(dentry(&path)) };
+    }
+
+    #[test]
+    fn what_nobody_uses_goes_to_the_next_object() {
+        let _mount = mount();
+
+        // This thread may come to another CPU, with another shelf; but not every time.
+        for _ in 0..100 {
+            let (one, two) = (Thing::new(1), Thing::new(2));
+            let path = THINGS.path(&one).unwrap();
+            let first = dentry(&path);
+            retire(path);
+            assert_eq!(one.refs(), 1);
+            assert!(ThingFs::stash(&one).unwrap().get().is_none());
+
+            let path = THINGS.path(&two).unwrap();
+            if dentry(&path) != first {
+                continue;
+            }
+            assert_eq!(two.refs(), 2);
+            // SAFETY: The dentry is valid.
+            assert_eq!(unsafe { (*(*first).d_inode).i_ino }, 2);
+            assert!(ThingFs::stash(&one).unwrap().get().is_none());
+            assert_ne!(dentry(&THINGS.path(&one).unwrap()), first);
+            return;
+        }
+        panic!("nothing is used again");
+    }
+
+    #[test]
+    fn what_somebody_uses_stays_with_its_object() {
+        let _mount = mount();
+        let thing = Thing::new(1);
+        let path = THINGS.path(&thing).unwrap();
+        let other = THINGS.path(&thing).unwrap();
+        retire(path);
+        assert_eq!(thing.refs(), 2);
+        assert_eq!(dentry(&THINGS.path(&thing).unwrap()), dentry(&other));
+        drop(other);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn an_inode_that_somebody_has_stays_with_its_object() {
+        let _mount = mount();
+        let thing = Thing::new(1);
+        let path = THINGS.path(&thing).unwrap();
+        // SAFETY: The dentry is valid, and has an inode.
+        let inode = unsafe { (*dentry(&path)).d_inode };
+        // SAFETY: The inode is valid.
+        unsafe { bindings::ihold(inode) };
+        retire(path);
+        assert_eq!(thing.refs(), 2);
+        // SAFETY: The reference was taken above.
+        unsafe { bindings::iput(inode) };
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn who_retires_a_dentry_has_it_until_he_lets_go() {
+        let _mount = mount();
+        let (one, two) = (Thing::new(1), Thing::new(2));
+        let path = THINGS.path(&one).unwrap();
+        // SAFETY: What it stands for is not looked at any more.
+        unsafe { THINGS.retire(dentry(&path)) };
+        assert_ne!(dentry(&THINGS.path(&two).unwrap()), dentry(&path));
+        drop(path);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_freed() {
+        let _mount = mount();
+        let things: [_; 100] = core::array::from_fn(|n| Thing::new(n as u64));
+        let paths = things.each_ref().map(|thing| THINGS.path(thing).unwrap());
+        for path in paths {
+            retire(path);
+        }
+        assert!(things.iter().all(|thing| thing.refs() == 1));
     }
 
     #[test]

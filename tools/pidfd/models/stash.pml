@@ -1,27 +1,40 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The stashed dentry, by which all files of one object share an inode:
- * rust/kernel/fs/{dentry.rs,pseudo.rs}, against path_from_stashed() of fs/libfs.c
- * and dput().
+ * The stashed dentry, by which all files of one object share an inode, and the shelf,
+ * from which it goes to the next object: rust/kernel/fs/{dentry.rs,pseudo.rs,
+ * pseudo/shelf.rs}, against dput().
  *
- * USERS ask for the dentry of one object, use it and close it. Each makes one
- * dentry at most. The last close races with who asks again.
+ * USERS open a file of one of OBJECTS, use it and close it. Each makes one dentry at
+ * most. The last close races with who asks again, and with who asks for another
+ * object. All are on one CPU, and so have one shelf: there is no more to share.
  */
 
-#ifndef USERS
+/* Three leave nothing out that four have been seen to do; but a wrong prune takes four. */
+#ifdef MISTAKE_PRUNE_ANY
+#define USERS	4
+#else
 #define USERS	3
 #endif
+#define OBJECTS	2
 #define NONE	255
 #define DEAD	200	/* lockref_mark_dead() */
 
-/* The stash of the object, and references to the object. */
-byte stash = NONE;
-byte object;
+/* The stash of each object, and references to the object. */
+byte stash[OBJECTS];
+byte refs[OBJECTS];
 
 /* Dentries: the one that user i makes is number i. */
 byte count[USERS];
-bool inode[USERS];
+bool d_lock[USERS];
+byte d_fsdata[USERS];	/* whose stash it is in */
+byte i_private[USERS];	/* what its inode stands for */
+bool closing[USERS];	/* is __fput() at work on its inode, after release()? */
+bool made[USERS];
 bool freed[USERS];
+
+/* The shelf. */
+byte top = NONE;
+byte next[USERS];
 
 /* Which dentry each user has. */
 byte has[USERS];
@@ -34,6 +47,7 @@ byte in_rcu;
 byte waited_for[USERS];
 
 #define bit(i)		(1 << (i))
+#define object_of(i)	((i) == 1)
 /* Look at a dentry. */
 #define look_at(d)	assert(!freed[d])
 
@@ -51,9 +65,11 @@ inline rcu_read_unlock(n) {
 	}
 }
 
+/* It takes the lock if somebody has it. */
 inline lockref_get_not_dead(d, ok) {
-	d_step {
+	atomic {
 		look_at(d);
+		!d_lock[d];
 		if
 #ifndef MISTAKE_GET_DEAD
 		:: count[d] == DEAD -> ok = false
@@ -65,8 +81,9 @@ inline lockref_get_not_dead(d, ok) {
 
 inline dput(d) {
 	/* fast_dput() */
-	d_step {
+	atomic {
 		look_at(d);
+		!d_lock[d];
 		assert(count[d] > 0 && count[d] < DEAD);
 		count[d]--;
 		dead = count[d] == 0;
@@ -79,8 +96,9 @@ inline dput(d) {
 	/* lock_for_kill() may let go of d_lock for a moment, but not of RCU. */
 	if
 	:: dead ->
-		d_step {
+		atomic {
 			look_at(d);
+			!d_lock[d];
 			dead = count[d] == 0;
 			if
 			:: dead -> count[d] = DEAD
@@ -92,22 +110,30 @@ inline dput(d) {
 	fi;
 	if
 	:: dead ->
-		/* stashed_dentry_prune() */
+		/* PseudoFs::d_prune() */
 		d_step {
 			if
+			:: d_fsdata[d] == NONE
+			:: else ->
+				if
 #ifdef MISTAKE_PRUNE_ANY
-			:: true -> stash = NONE
+				:: true -> stash[d_fsdata[d]] = NONE
 #else
-			:: stash == d -> stash = NONE
-			:: else
+				:: stash[d_fsdata[d]] == d -> stash[d_fsdata[d]] = NONE
+				:: else
 #endif
+				fi
 			fi
 		}
 		/* dentry_unlink_inode(), PseudoFs::evict_inode() */
 		d_step {
-			assert(inode[d] && object > 0);
-			inode[d] = false;
-			object--
+			if
+			:: i_private[d] != NONE ->
+				assert(refs[i_private[d]] > 0);
+				refs[i_private[d]]--;
+				i_private[d] = NONE
+			:: else
+			fi
 		}
 		/* dentry_free(): call_rcu() */
 		waited_for[d] = in_rcu;
@@ -119,119 +145,200 @@ inline dput(d) {
 	fi
 }
 
-/* Stash::get(), stashed_dentry_get() */
+/* Stash::get() */
 inline get() {
-	found = NONE;
+	do
+	:: true ->
+		found = NONE;
 #ifndef MISTAKE_NO_RCU
-	rcu_read_lock(me);
+		rcu_read_lock(me);
 #endif
-	old = stash;
-	if
-	:: old != NONE ->
-		lockref_get_not_dead(old, ok);
+		old = stash[object_of(me)];
 		if
-		:: ok -> found = old
-		:: else ->
+		:: old != NONE ->
+			lockref_get_not_dead(old, ok);
+			if
+			:: ok -> found = old
+			:: else ->
 #ifdef MISTAKE_THEN_SOME
-			/* A Dentry was made of it all the same, and is dropped. */
-			dput(old)
+				/* A Dentry was made of it all the same, and is dropped. */
+				dput(old)
 #else
-			skip
+				skip
+#endif
+			fi
+		:: else
+		fi;
+		rcu_read_unlock(me);
+		/* Stash::still_has() */
+		if
+		:: found == NONE -> break
+#ifdef MISTAKE_NO_SECOND_LOOK
+		:: else -> break
+#else
+		:: else ->
+			if
+			:: stash[object_of(me)] == found -> break
+			:: else -> dput(found)
+			fi
 #endif
 		fi
-	:: else
-	fi;
-	rcu_read_unlock(me)
+	od
 }
 
-/* stash_dentry() */
-inline stash_dentry() {
-	rcu_read_lock(me);
+/* Stash::publish() */
+inline publish(d) {
+	d_fsdata[d] = object_of(me);
 	do
 	:: true ->
 #ifdef MISTAKE_STORE
-		stash = me;
-		found = me;
+		stash[object_of(me)] = d;
+		found = d;
 		break;
 #endif
+		rcu_read_lock(me);
 		/* cmpxchg() */
 		d_step {
-			old = stash;
+			old = stash[object_of(me)];
 			if
-			:: old == NONE -> stash = me
+			:: old == NONE -> stash[object_of(me)] = d
 			:: else
 			fi
 		}
 		if
-		:: old == NONE -> found = me; break
+		:: old == NONE -> rcu_read_unlock(me); found = d; break
 		:: else
 		fi;
 		lockref_get_not_dead(old, ok);
 		if
-		:: ok -> found = old; break
-		:: else
-		fi;
-		/* try_cmpxchg() */
-		d_step {
-			ok = stash == old;
+		:: !ok ->
+			/* cmpxchg() */
+			d_step {
+				ok = stash[object_of(me)] == old;
+				if
+				:: ok -> stash[object_of(me)] = d
+				:: else
+				fi
+			}
+			rcu_read_unlock(me);
 			if
-			:: ok -> stash = me
+			:: ok -> found = d; break
+			:: else
+			fi
+		:: else ->
+			rcu_read_unlock(me);
+			/* Stash::still_has() */
+			if
+			:: stash[object_of(me)] == old -> found = old; break
+			:: else -> dput(old)
+			fi
+		fi
+	od
+}
+
+/* Shelves::take(): preemption is disabled. */
+inline take() {
+	d_step {
+		if
+		:: top == NONE -> mine = NONE
+#ifndef MISTAKE_TAKE_SHARED
+		:: top != NONE && count[top] != 1 -> mine = NONE
+#endif
+		:: else -> mine = top; top = next[mine]
+		fi
+	}
+}
+
+/* PseudoFs::retire(), by release() of a file */
+inline retire(d) {
+#ifndef MISTAKE_NO_LOCK
+	atomic { !d_lock[d]; d_lock[d] = true }
+#endif
+	look_at(d);
+	if
+	:: count[d] == 1 ->
+#ifndef MISTAKE_NOT_CLEARED
+		d_step {
+			if
+			:: stash[d_fsdata[d]] == d -> stash[d_fsdata[d]] = NONE
 			:: else
 			fi
 		}
+#endif
+		/* dget_dlock() */
+		d_step { count[d]++; closing[d] = true; closes = true }
+		d_lock[d] = false;
+		d_step {
+			assert(i_private[d] != NONE);
+			old = i_private[d];
+			i_private[d] = NONE
+		}
+		/* Shelves::put(), which may find no room; and put_data() */
 		if
-		:: ok -> found = me; break
-		:: else
-		fi
-	od;
-	rcu_read_unlock(me)
+		:: d_step { next[d] = top; top = d; d_fsdata[d] = NONE }
+		:: d_fsdata[d] = NONE; dput(d)
+		fi;
+		d_step { assert(refs[old] > 0); refs[old]-- }
+	:: else -> d_lock[d] = false
+	fi
 }
 
 proctype user(byte me) {
-	byte i, old, found;
-	bool ok, dead;
+	byte i, old, found, mine;
+	bool ok, dead, closes;
 
 	/* PseudoFs::dentry() */
 	get();
 	if
 	:: found == NONE ->
 		/* PseudoFs::new_dentry(): ARef::from(object) */
-		object++;
-		/* path_from_stashed() */
-		get();
+		refs[object_of(me)]++;
+		take();
 		if
-		:: found != NONE ->
-			/* PseudoFs::put_data() */
-#ifndef MISTAKE_DATA_KEPT
-			d_step { assert(object > 0); object-- }
-#else
-			skip
-#endif
+		:: mine != NONE ->
+			/* PseudoFs::renew() */
+			assert(i_private[mine] == NONE && !closing[mine] && !freed[mine]);
+			i_private[mine] = object_of(me)
 		:: else ->
-			/* prepare_anon_dentry() */
-			d_step { count[me] = 1; inode[me] = true }
-			stash_dentry();
-			if
-			:: found != me -> dput(me)
-			:: else
-			fi
+			/* PseudoFs::fresh() */
+			mine = me;
+			d_step {
+				made[me] = true;
+				count[me] = 1;
+				i_private[me] = object_of(me)
+			}
+		fi;
+		publish(mine);
+		if
+		:: found != mine -> dput(mine)
+		:: else
 		fi
 	:: else
 	fi;
 
-	/* All who have one have the same, and it has its inode. */
+	/* All who have the same object have the same dentry, and it stands for that. */
 	atomic {
 		has[me] = found;
 		for (i : 0 .. USERS - 1) {
-			assert(has[i] == NONE || has[i] == found)
+			assert(has[i] == NONE ||
+			       (has[i] == found) == (object_of(i) == object_of(me)))
 		}
 		i = 0
 	}
 	look_at(found);
-	assert(inode[found] && object > 0);
+	assert(i_private[found] == object_of(me) && refs[object_of(me)] > 0);
 
 	/* close() */
 	has[me] = NONE;
+	if
+	:: retire(found)
+	/* One by a path alone, as O_PATH makes it, is no file of ours. */
+	:: true
+	fi;
+	if
+	:: closes -> closing[found] = false
+	:: else
+	fi;
 	dput(found)
 }
 
@@ -239,14 +346,33 @@ init {
 	byte i;
 
 	atomic {
+		for (i : 0 .. OBJECTS - 1) {
+			stash[i] = NONE
+		}
 		for (i : 0 .. USERS - 1) {
-			has[i] = NONE
+			has[i] = NONE;
+			d_fsdata[i] = NONE;
+			i_private[i] = NONE
 		}
 		for (i : 0 .. USERS - 1) {
 			run user(i)
 		}
 	}
-	/* When all are gone nothing is left. */
 	_nr_pr == 1;
-	assert(stash == NONE && object == 0)
+
+	/* Shelves::free() */
+	do
+	:: top != NONE ->
+		assert(count[top] == 1);
+		freed[top] = true;
+		top = next[top]
+	:: else -> break
+	od;
+	/* Nothing is left. */
+	for (i : 0 .. OBJECTS - 1) {
+		assert(stash[i] == NONE && refs[i] == 0)
+	}
+	for (i : 0 .. USERS - 1) {
+		assert(freed[i] == made[i])
+	}
 }

@@ -4,6 +4,8 @@
  * is told of the end, namespaces.
  */
 #include <linux/fs.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/sysmacros.h>
@@ -668,6 +670,122 @@ TEST_F(life, goes_on_while_it_is_mounted)
 	EXPECT_EQ(0, stat(target, &st));
 	EXPECT_EQ(0, umount2(target, 0));
 	unlink(target);
+}
+
+/*
+ * What the last close of one process' pidfd leaves over may serve another's. Each
+ * time something is left at it that must not be found there.
+ */
+static int leave_nothing(const struct peer *p)
+{
+	return 0;
+}
+
+static int leave_a_lock(const struct peer *p)
+{
+	/* For a second file, to go with the first: a lock ends with its file. */
+	return flock(p->pidfd, LOCK_EX);
+}
+
+static int leave_a_mark(const struct peer *p)
+{
+	char path[64];
+	int group = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY);
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p->pidfd);
+	/* Of the kind that does not keep the inode. */
+	if (group < 0 || fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_EVICTABLE,
+				       FAN_OPEN | FAN_CLOSE, AT_FDCWD, path))
+		return -1;
+	return group;
+}
+
+/* Reads what has happened; each event of fanotify has a descriptor of its own. */
+static void forget_events(int group, bool fanotify)
+{
+	struct fanotify_event_metadata event[64];
+	ssize_t n;
+
+	while ((n = read(group, event, sizeof(event))) > 0) {
+		if (!fanotify)
+			continue;
+		for (size_t i = 0; i < n / sizeof(*event); i++)
+			close(event[i].fd);
+	}
+}
+
+static int leave_a_watch(const struct peer *p)
+{
+	char path[64];
+	int group = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
+
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", p->pidfd);
+	if (group < 0 || inotify_add_watch(group, path, IN_OPEN | IN_CLOSE) < 0)
+		return -1;
+	return group;
+}
+
+static int leave_a_path(const struct peer *p)
+{
+	return reopen(p->pidfd, O_PATH);
+}
+
+TEST_F(life, leaves_nothing_to_that_of_the_next_process)
+{
+	static int (*const leave[])(const struct peer *) = {
+		leave_nothing, leave_a_lock, leave_a_mark, leave_a_watch, leave_a_path,
+	};
+	struct stat then, now;
+	struct peer other;
+	char byte;
+
+	stay_on_cpu(0);
+	ASSERT_EQ(0, start_peer(&other, CLONE_PIDFD));
+	close(other.pidfd);
+	/* More than once, as the first may come from an allocator. */
+	for (size_t i = 0; i < 3 * ARRAY_SIZE(leave); i++) {
+		int group, second, value;
+
+		ASSERT_EQ(0, fstat(self->peer.pidfd, &then));
+		EXPECT_EQ(0, fsetxattr(self->peer.pidfd, "trusted.left", "", 0, 0));
+		group = leave[i % ARRAY_SIZE(leave)](&self->peer);
+		ASSERT_LE(0, group);
+		usleep(20000);
+		close(self->peer.pidfd);
+		if (group)
+			forget_events(group, leave[i % ARRAY_SIZE(leave)] == leave_a_mark);
+
+		EXPECT_RUST_MAKES(1, other.pidfd = sys_pidfd_open(other.pid, 0));
+		ASSERT_EQ(0, fstat(other.pidfd, &now));
+		EXPECT_NE(then.st_ino, now.st_ino);
+		EXPECT_EQ(now.st_ino, id_of(other.pidfd));
+		EXPECT_EQ(other.pid, pidfd_number(other.pidfd));
+		/* Its times are those of its own beginning. */
+		EXPECT_LT(then.st_ctim.tv_sec * 1000000000LL + then.st_ctim.tv_nsec,
+			  now.st_ctim.tv_sec * 1000000000LL + now.st_ctim.tv_nsec);
+		EXPECT_EQ(now.st_ctim.tv_nsec, now.st_mtim.tv_nsec);
+		EXPECT_EQ(now.st_ctim.tv_nsec, now.st_atim.tv_nsec);
+		EXPECT_EQ(then.st_mode, now.st_mode);
+		EXPECT_EQ(1, now.st_nlink);
+		EXPECT_EQ(ENODATA, ERROR_OF(fgetxattr(other.pidfd, "trusted.left", NULL, 0)));
+		second = reopen(other.pidfd, O_RDWR);
+		EXPECT_EQ(0, flock(second, LOCK_EX | LOCK_NB));
+		close(second);
+		if (group) {
+			/* EBADF of a path, EAGAIN of who has nothing to tell. */
+			value = ERROR_OF(read(group, &byte, 1));
+			EXPECT_TRUE(value == EAGAIN || value == EBADF) {
+				TH_LOG("round %zu: %s", i, strerrorname_np(value));
+			}
+			close(group);
+		}
+		close(other.pidfd);
+		self->peer.pidfd = sys_pidfd_open(self->peer.pid, 0);
+		EXPECT_EQ(then.st_ino, ino_of(self->peer.pidfd));
+	}
+	other.pidfd = -1;
+	reap_peer(&other, 0);
+	end_peer(&other);
 }
 
 /* A memory mapping of a pidfd, or data in it, there is not. */
