@@ -65,13 +65,15 @@ void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr)
 }
 
 /* One cache serves both sides, so that they can share attributes. */
-struct simple_xattr_cache *pidfs_xattr_cache(void)
-{
-	return &pidfs_xa_cache;
-}
+struct simple_xattr_cache *const pidfs_xattr_cache = &pidfs_xa_cache;
 
 /* By which st_dev tells pidfds from other files. */
-dev_t pidfs_device(void)
+dev_t pidfs_device __ro_after_init;
+
+/* pidfs_init() comes before all initcalls. */
+static int __init pidfs_provider_init(void)
 {
-	return pidfs_mnt->mnt_sb->s_dev;
+	pidfs_device = pidfs_mnt->mnt_sb->s_dev;
+	return 0;
 }
+pure_initcall(pidfs_provider_init);

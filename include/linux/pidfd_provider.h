@@ -212,7 +212,7 @@ struct pid *pidfs_find_pid(u64 ino);
 bool pidfs_attr_gone(const struct pidfs_attr *attr);
 void pidfs_attr_to_record(struct pidfs_attr *attr, struct pidfd_record *record);
 void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr);
-struct simple_xattr_cache *pidfs_xattr_cache(void);
-dev_t pidfs_device(void);
+extern struct simple_xattr_cache *const pidfs_xattr_cache;
+extern dev_t pidfs_device;
 
 #endif /* _LINUX_PIDFD_PROVIDER_H */

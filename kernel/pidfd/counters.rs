@@ -23,11 +23,13 @@ static CREATED: Atomic<i64> = Atomic::new(0);
 static RELEASED: Atomic<i64> = Atomic::new(0);
 
 /// A pidfd was made.
+#[inline]
 pub(crate) fn created() {
     CREATED.add(1, Relaxed);
 }
 
 /// A pidfd was released.
+#[inline]
 pub(crate) fn released() {
     RELEASED.add(1, Relaxed);
 }

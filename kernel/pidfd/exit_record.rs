@@ -30,6 +30,7 @@ use kernel::{
 
 /// Returns how the process or thread ended, if that is settled. `task` is what was found to use its
 /// pid.
+#[inline]
 pub(crate) fn exit(record: &Record, task: Option<&Task>) -> Option<Exit> {
     match task {
         None => record.exit_of_gone(),

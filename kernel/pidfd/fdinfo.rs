@@ -5,31 +5,45 @@
 use kernel::{
     pid::{
         Pid,
+        PidNr,
         PidType, //
     },
-    seq_file::SeqFile, //
+    seq_file::{
+        Decimal,
+        SeqFile,
+        Text, //
+    }, //
 };
 
 /// The number of something that has been reaped.
-const REAPED: i64 = -1;
+const REAPED: PidNr = -1;
 
 /// The number of something outside the hierarchy of the pid namespace that asks.
-const OUTSIDE: i64 = 0;
+const OUTSIDE: PidNr = 0;
 
 /// Adds `Pid:`, the number in the pid namespace of the procfs that is read, and `NSpid:`, the same
 /// followed by the numbers in the namespaces below, down to the process' own.
+#[inline]
 pub(crate) fn show(pid: &Pid, m: &SeqFile) {
     let ns = m.proc_pid_ns();
     let nr = match ns {
         _ if !pid.has_task(PidType::Pid) => REAPED,
-        Some(ns) => pid.nr_ns(ns).into(),
+        Some(ns) => pid.nr_ns(ns),
         None => OUTSIDE,
     };
 
-    m.put_decimal(c"Pid:\t", nr);
+    // The same number twice, converted once.
+    let decimal = Decimal::new(nr);
+    let mut text = Text::<48>::new();
+    text.push(b"Pid:\t");
+    text.push(decimal.as_bytes());
+    if cfg!(CONFIG_PID_NS) {
+        text.push(b"\nNSpid:\t");
+        text.push(decimal.as_bytes());
+    }
+    m.write(text.as_bytes());
 
     if cfg!(CONFIG_PID_NS) {
-        m.put_decimal(c"\nNSpid:\t", nr);
         if let Some(ns) = ns.filter(|_| nr > 0) {
             for nr in pid.numbers().skip(ns.level() as usize + 1) {
                 m.put_decimal(c"\t", nr.into());

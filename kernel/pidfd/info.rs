@@ -26,6 +26,7 @@ use kernel::{
 ///
 /// Fails with [`EREMOTE`] if the process is not in the caller's pid namespace or below, and with
 /// [`ESRCH`] if it has been reaped and the caller does not ask how it ended.
+#[inline]
 pub(crate) fn get_info(pid: &Pid, arg: UserPtr, size: usize) -> Result<isize> {
     if arg.as_const_ptr().is_null() || size < INFO_SIZE_VER0 {
         return Err(EINVAL);
@@ -55,6 +56,7 @@ pub(crate) fn get_info(pid: &Pid, arg: UserPtr, size: usize) -> Result<isize> {
 impl Info {
     /// One look at the process, for an empty `self`. Tells whether it saw the same process all the
     /// time; else it takes another look.
+    #[inline]
     fn collect(&mut self, pid: &Pid, record: &Record, wanted: u64) -> Result<bool> {
         // First the task: without one, the end is recorded.
         let task = pid.get_task(PidType::Pid);

@@ -23,6 +23,7 @@ use kernel::{
     uaccess::UserPtr, //
 };
 
+#[inline]
 pub(crate) fn ioctl(file: &OpenFile<'_, PidFdFile>, cmd: u32, arg: usize) -> Result<isize> {
     let pid = file.object();
 
@@ -44,6 +45,7 @@ pub(crate) fn ioctl(file: &OpenFile<'_, PidFdFile>, cmd: u32, arg: usize) -> Res
 
 /// The struct that it is about has grown, and will again; the size in the command is that of the
 /// struct that the caller knows.
+#[inline]
 fn is_get_info(cmd: u32) -> bool {
     _IOC_DIR(cmd) == _IOC_DIR(PIDFD_GET_INFO)
         && _IOC_TYPE(cmd) == _IOC_TYPE(PIDFD_GET_INFO)

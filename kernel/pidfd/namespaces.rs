@@ -13,6 +13,7 @@ use kernel::{
 };
 
 /// Which namespace a command asks for.
+#[inline]
 pub(crate) fn kind(cmd: u32) -> Option<Kind> {
     Some(match cmd {
         PIDFD_GET_CGROUP_NAMESPACE => Kind::Cgroup,
@@ -35,6 +36,7 @@ pub(crate) fn kind(cmd: u32) -> Option<Kind> {
 /// which that is decided are those with which it has the namespace. Fails with [`ESRCH`] if the
 /// process has been reaped or is exiting, with [`EINVAL`] for an argument, with [`EACCES`] if the
 /// caller may not, and with [`EOPNOTSUPP`] if the kernel has no such namespaces.
+#[inline]
 pub(crate) fn open(pid: &Pid, kind: Kind, arg: usize) -> Result<isize> {
     let task = pid.get_task(PidType::Pid).ok_or(ESRCH)?;
     if arg != 0 {

@@ -15,6 +15,7 @@ use kernel::{
 };
 
 /// Readable once the process or thread has exited, with a hang-up once it has been reaped.
+#[inline]
 pub(crate) fn events(pid: &Pid) -> u32 {
     match pid.state() {
         State::Running => 0,

@@ -209,7 +209,7 @@ static void pidfd_record_free_work(struct work_struct *work)
 	struct pidfd_record *record, *next;
 
 	llist_for_each_entry_safe(record, next, head, free) {
-		simple_xattrs_free(pidfs_xattr_cache(), &record->own_xattrs, NULL);
+		simple_xattrs_free(pidfs_xattr_cache, &record->own_xattrs, NULL);
 		kmem_cache_free(pidfd_record_cachep, record);
 	}
 }

@@ -41,10 +41,12 @@ impl Provider for RustProvider {
         &PIDFS
     }
 
+    #[inline]
     fn alloc_file(pid: &Pid, flags: u32) -> Result<ARef<File>> {
         PidFdFile::create(pid, flags)
     }
 
+    #[inline]
     fn clone(pid: &Pid, flags: u32, parent_tidptr: UserPtr) -> Result<PidFd<Published>> {
         PidFd::reserve(|| PidFdFile::create(pid, flags))?.publish(parent_tidptr)
     }

@@ -19,10 +19,12 @@ impl XattrHandler for PidFdXattrs {
 
     const PREFIX: &'static CStr = c"trusted.";
 
+    #[inline]
     fn get(pid: &Pid, name: XattrName<'_>, value: XattrValue<'_>) -> Result<usize> {
         pid.record().ok_or(ESRCH)?.xattrs().get(name, value)
     }
 
+    #[inline]
     fn set(pid: &Pid, name: XattrName<'_>, value: Option<&[u8]>, flags: u32) -> Result {
         pid.record().ok_or(ESRCH)?.xattrs().set(name, value, flags)
     }

@@ -18,6 +18,12 @@ __rust_helper bool rust_helper_pid_has_task(struct pid *pid, enum pid_type type)
 	return pid_has_task(pid, type);
 }
 
+/* Does @task use @pid as PIDTYPE_PID, right now? */
+__rust_helper bool rust_helper_pid_is_of(struct pid *pid, struct task_struct *task)
+{
+	return READ_ONCE(pid->tasks[PIDTYPE_PID].first) == &task->pid_links[PIDTYPE_PID];
+}
+
 __rust_helper pid_t rust_helper_pid_nr(struct pid *pid)
 {
 	return pid_nr(pid);

@@ -7,7 +7,6 @@
 
 use crate::{
     bindings,
-    error::to_result,
     prelude::*,
     task::Task,
     types::NotThreadSafe, //
@@ -61,10 +60,13 @@ impl Namespace {
     /// - [`EMFILE`] if the descriptor table of the current task is full.
     /// - [`ENFILE`] or [`ENOMEM`] if there is no room for another file.
     #[doc(alias = "open_namespace")]
+    #[inline]
     pub fn open(self) -> Result<u32> {
         // SAFETY: By the type invariants we have a reference, which C takes over.
         let fd = unsafe { bindings::open_namespace(ManuallyDrop::new(self).0.as_ptr()) };
-        to_result(fd)?;
+        if fd < 0 {
+            return Err(Error::from_errno(fd));
+        }
         Ok(fd as u32)
     }
 }
@@ -96,9 +98,13 @@ impl Task {
     /// # Errors
     ///
     /// [`EINTR`] if the current task is killed while it waits.
+    #[inline]
     pub fn lock_exec_update_killable(&self) -> Result<ExecUpdateGuard<'_>> {
         // SAFETY: By the type invariants, `self` is valid; its `signal` stays as long as it.
-        to_result(unsafe { bindings::task_lock_exec_update_killable(self.as_ptr()) })?;
+        let ret = unsafe { bindings::task_lock_exec_update_killable(self.as_ptr()) };
+        if ret < 0 {
+            return Err(Error::from_errno(ret));
+        }
         // INVARIANT: The lock has just been taken.
         Ok(ExecUpdateGuard {
             task: self,
@@ -112,6 +118,7 @@ impl ExecUpdateGuard<'_> {
     /// `ptrace(2)` decides it.
     #[doc(alias = "ptrace_may_access")]
     #[doc(alias = "PTRACE_MODE_READ_FSCREDS")]
+    #[inline]
     pub fn may_read_by_fscreds(&self) -> bool {
         // SAFETY: The task is valid.
         unsafe {
@@ -126,18 +133,21 @@ impl ExecUpdateGuard<'_> {
     /// # Errors
     ///
     /// [`ESRCH`] if the task has given up its namespaces, exiting.
+    #[inline]
     pub fn namespace(&self, kind: Kind) -> Result<Option<Namespace>> {
         let mut ns = core::ptr::null_mut();
         // SAFETY: The task is valid, and `ns` ours to write.
-        to_result(unsafe {
-            bindings::task_get_namespace(self.task.as_ptr(), kind as u32, &mut ns)
-        })?;
+        let ret = unsafe { bindings::task_get_namespace(self.task.as_ptr(), kind as u32, &mut ns) };
+        if ret < 0 {
+            return Err(Error::from_errno(ret));
+        }
         // INVARIANT: What is not null is a namespace with a reference that is ours.
         Ok(NonNull::new(ns).map(Namespace))
     }
 }
 
 impl Drop for ExecUpdateGuard<'_> {
+    #[inline]
     fn drop(&mut self) {
         // SAFETY: By the type invariants, this thread holds the lock.
         unsafe { bindings::task_unlock_exec_update(self.task.as_ptr()) };

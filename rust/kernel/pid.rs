@@ -286,7 +286,7 @@ impl Pid {
             // then makes it a leader no more: `de_thread()`. What was seen is then the end of a
             // task that has lost its pid.
             smp_mb(Read);
-            if self.task(PidType::Pid, &rcu) == Some(task) {
+            if self.is_of(task) {
                 return State::Exited;
             }
         }
@@ -295,8 +295,8 @@ impl Pid {
     /// Tells whether `task` uses it as [`PidType::Pid`].
     #[inline]
     pub fn is_of(&self, task: &Task) -> bool {
-        let rcu = rcu::read_lock();
-        self.task(PidType::Pid, &rcu) == Some(task)
+        // SAFETY: By the type invariants, both are valid.
+        unsafe { bindings::pid_is_of(self.as_ptr(), task.as_ptr()) }
     }
 
     /// Tells whether it has a number in `ns`: it was allocated there, or in a namespace below.

@@ -353,9 +353,10 @@ impl<P: Provider> ProviderTable<P> {
 ///
 /// A provider that says it is that of its own lets user space tell by `st_dev` and `st_ino`, as
 /// before, whether two pidfds are of the same process, whoever made them.
+#[inline]
 pub fn device() -> bindings::dev_t {
-    // SAFETY: No requirements: it is mounted before any of Rust runs, and for good.
-    unsafe { bindings::pidfs_device() }
+    // SAFETY: It is written to once, before any of Rust runs.
+    unsafe { bindings::pidfs_device }
 }
 
 /// Whether somebody has the file system type of providers.

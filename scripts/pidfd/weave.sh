@@ -63,7 +63,7 @@ appended() {
 	rust/kernel/lib.rs pub mod pid;
 	rust/kernel/lib.rs pub mod pidfd;
 	rust/kernel/lib.rs pub mod wait_queue;
-	rust/kernel/seq_file.rs mod put;
+	rust/kernel/seq_file.rs mod put; pub use self::put::{Decimal, Text};
 	rust/kernel/sync/poll.rs mod wait_queue;
 	rust/kernel/uaccess.rs mod put_user;
 	samples/rust/Kconfig source "samples/rust/Kconfig.pidfd"

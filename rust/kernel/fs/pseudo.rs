@@ -676,7 +676,7 @@ mod tests {
             unsafe {
                 SimpleXattrs::from_raw(
                     self.xattrs.get(),
-                    bindings::pidfs_xattr_cache(),
+                    bindings::pidfs_xattr_cache,
                     &raw mut bindings::pidfd_provider_xattr_lock,
                 )
             }

@@ -11,8 +11,7 @@ use crate::{
     bindings,
     error::{
         from_err_ptr,
-        from_result,
-        to_result, //
+        from_result, //
     },
     fs::inode::Inode,
     prelude::*,
@@ -253,12 +252,15 @@ impl SimpleXattrs<'_> {
     /// - [`ENODATA`] if there is none.
     /// - [`ERANGE`] if the value is too long for its buffer.
     #[doc(alias = "simple_xattr_get")]
+    #[inline]
     pub fn get(&self, name: XattrName<'_>, value: XattrValue<'_>) -> Result<usize> {
         // SAFETY: By the type invariants, list, cache and buffer are valid.
         let size = unsafe {
             bindings::simple_xattr_get(self.cache, self.list, name.name, value.buffer, value.size)
         };
-        to_result(size)?;
+        if size < 0 {
+            return Err(Error::from_errno(size));
+        }
         Ok(size as usize)
     }
 

@@ -200,7 +200,7 @@ impl Record {
         unsafe {
             SimpleXattrs::from_raw(
                 (*self.0.get()).xattrs,
-                bindings::pidfs_xattr_cache(),
+                bindings::pidfs_xattr_cache,
                 &raw mut bindings::pidfd_provider_xattr_lock,
             )
         }

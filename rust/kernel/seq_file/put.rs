@@ -22,6 +22,17 @@ impl SeqFile {
         unsafe { bindings::seq_put_decimal_ll(self.inner.get(), delimiter.as_char_ptr(), num) };
     }
 
+    /// Writes bytes as they are.
+    ///
+    /// Output that does not fit is dropped, and the core calls again with a larger buffer.
+    #[doc(alias = "seq_write")]
+    #[inline]
+    pub fn write(&self, bytes: &[u8]) {
+        // SAFETY: `self` is a valid `struct seq_file` that only this thread accesses, and there are
+        // as many bytes as we say.
+        unsafe { bindings::seq_write(self.inner.get(), bytes.as_ptr().cast(), bytes.len()) };
+    }
+
     /// Writes one character.
     ///
     /// A character that does not fit is dropped, and the core calls again with a larger buffer.
@@ -50,6 +61,81 @@ impl SeqFile {
     }
 }
 
+/// A number in decimal, as text.
+pub struct Decimal {
+    text: [u8; Self::MAX],
+    start: usize,
+}
+
+impl Decimal {
+    /// How long it can get: that of [`i32::MIN`].
+    const MAX: usize = 11;
+
+    /// Converts `num`.
+    #[inline]
+    pub fn new(num: i32) -> Self {
+        let mut this = Self {
+            text: [b'-'; Self::MAX],
+            start: Self::MAX,
+        };
+        let mut rest = num.unsigned_abs();
+        // Ten digits are the most; saying so in this way needs no check of the index.
+        for (at, digit) in this.text[1..].iter_mut().enumerate().rev() {
+            *digit = b'0' + (rest % 10) as u8;
+            rest /= 10;
+            if rest == 0 {
+                this.start = at + 1;
+                break;
+            }
+        }
+        if num < 0 {
+            this.start -= 1;
+        }
+        this
+    }
+
+    /// Returns the text.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.text.get(self.start..).unwrap_or_default()
+    }
+}
+
+/// Text that is put together before it goes to a [`SeqFile`]. What does not fit is dropped.
+pub struct Text<const N: usize> {
+    text: [u8; N],
+    len: usize,
+}
+
+impl<const N: usize> Text<N> {
+    /// Creates an empty one.
+    #[inline]
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Self {
+            text: [0; N],
+            len: 0,
+        }
+    }
+
+    /// Adds `bytes`.
+    #[inline]
+    pub fn push(&mut self, bytes: &[u8]) {
+        if let Some(room) = self.text.get_mut(self.len..self.len + bytes.len()) {
+            for (to, from) in room.iter_mut().zip(bytes) {
+                *to = *from;
+            }
+            self.len += bytes.len();
+        }
+    }
+
+    /// Returns the text.
+    #[inline]
+    pub fn as_bytes(&self) -> &[u8] {
+        self.text.get(..self.len).unwrap_or_default()
+    }
+}
+
 #[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
 #[macros::kunit_tests(rust_seq_file_put)]
 mod tests {
@@ -75,16 +161,46 @@ mod tests {
             m.put_decimal(c"Pid:\t", 42);
             m.put_decimal(c"\t", -1);
             m.put_decimal(c"", 1 << 40);
+            m.write(b"");
+            m.write(b" as they are");
             m.putc(b'\n');
         });
         assert!(all);
-        assert_eq!(text, b"Pid:\t42\t-11099511627776\n");
+        assert_eq!(text, b"Pid:\t42\t-11099511627776 as they are\n");
+    }
+
+    #[test]
+    fn numbers_become_text() {
+        for (num, text) in [
+            (0, "0"),
+            (9, "9"),
+            (10, "10"),
+            (-1, "-1"),
+            (4_194_304, "4194304"),
+            (i32::MAX, "2147483647"),
+            (i32::MIN, "-2147483648"),
+        ] {
+            assert_eq!(Decimal::new(num).as_bytes(), text.as_bytes());
+        }
+    }
+
+    #[test]
+    fn text_is_put_together() {
+        let mut text = Text::<8>::new();
+        assert_eq!(text.as_bytes(), b"");
+        text.push(b"Pid");
+        text.push(b":\t");
+        text.push(b"1234");
+        assert_eq!(text.as_bytes(), b"Pid:\t");
+        text.push(b"123");
+        assert_eq!(text.as_bytes(), b"Pid:\t123");
     }
 
     #[test]
     fn what_does_not_fit_is_told() {
         let mut buffer = [0; 4];
         assert!(!filled(&mut buffer, |m| m.put_decimal(c"Pid:\t", 42)).1);
+        assert!(!filled(&mut buffer, |m| m.write(b"Pid:\t42")).1);
         assert!(!filled(&mut buffer, |m| (0..5).for_each(|_| m.putc(b'x'))).1);
     }
 

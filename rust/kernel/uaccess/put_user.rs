@@ -5,11 +5,19 @@
 use super::UserPtr;
 use crate::{
     bindings,
-    error::to_result,
     prelude::*, //
 };
 
 use zerocopy::Immutable;
+
+/// As `to_result()`, which is not inlined.
+#[inline]
+fn done(ret: c_int) -> Result {
+    if ret < 0 {
+        return Err(Error::from_errno(ret));
+    }
+    Ok(())
+}
 
 impl UserPtr {
     /// Writes a C `int` to user memory: all of it, or nothing.
@@ -23,7 +31,7 @@ impl UserPtr {
     #[inline]
     pub fn put_int(self, value: c_int) -> Result {
         // SAFETY: `put_user()` takes any value and any address.
-        to_result(unsafe { bindings::put_user_int(value, self.as_mut_ptr().cast()) })
+        done(unsafe { bindings::put_user_int(value, self.as_mut_ptr().cast()) })
     }
 
     /// Writes a struct of which user space may have another version: as much as fits into `size`
@@ -39,7 +47,7 @@ impl UserPtr {
     pub fn put_struct<T: IntoBytes + Immutable>(self, size: usize, value: &T) -> Result {
         let bytes = value.as_bytes();
         // SAFETY: There are as many bytes as we say; any address and size will do for user memory.
-        to_result(unsafe {
+        done(unsafe {
             bindings::copy_struct_to_user(
                 self.as_mut_ptr(),
                 size,
@@ -62,7 +70,7 @@ impl UserPtr {
     pub fn get_u64(self) -> Result<u64> {
         let mut value = 0;
         // SAFETY: Any address will do, and `value` is ours to write.
-        to_result(unsafe { bindings::get_user_u64(&mut value, self.as_const_ptr().cast()) })?;
+        done(unsafe { bindings::get_user_u64(&mut value, self.as_const_ptr().cast()) })?;
         Ok(value)
     }
 }
