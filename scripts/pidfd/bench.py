@@ -4,8 +4,8 @@
 
 bench.py DIR ICOUNT
 
-Reads DIR/raw: after each line "run c", "run rust" or "run again", a line for each
-operation with its name and what it cost. Writes DIR/bench.txt, bench.json and
+Reads DIR/raw: after each line "run c", "run rust", "run again", or "run pristine" for
+C in a kernel without hooks, a line for each operation with its name and what it cost. Writes DIR/bench.txt, bench.json and
 bench.svg, and prints the first. The runs by C before and after those by Rust have
 to agree, or the comparison is worth nothing: exit status 1.
 """
@@ -20,10 +20,12 @@ import sys
 DRIFT = 0.02
 ONE_DRIFT = 0.05
 ROUGH_DRIFT = 0.25
-ROUGH = ("extra", "exit")
+ROUGH = ("extra", "exit", "bytes", "CPUs")
 
-# What neither C nor Rust makes anything of: for comparison.
+# What the picture leaves out: what neither C nor Rust makes anything of, and how costs
+# grow.
 FLOOR = ("getppid", "dup + close")
+GROWTH = (" open", " CPUs")
 
 
 def read(path):
@@ -47,6 +49,7 @@ def table(costs, unit):
         ratios = [r / ((a + b) / 2) for a, r, b in
                   zip(runs["c"], runs["rust"], runs["again"])]
         rows.append({
+            **({"pristine": statistics.median(runs["pristine"])} if "pristine" in runs else {}),
             "operation": name, "unit": unit, "c": c, "rust": rust,
             "ratio": statistics.median(ratios),
             "spread": max(ratios) - min(ratios),
@@ -58,22 +61,27 @@ def table(costs, unit):
 
 def text(rows, unit):
     """The table, for a terminal."""
-    lines = [f"{'operation, in ' + unit:38} {'C':>10} {'Rust':>10} {'ratio':>7}"]
+    lines = [f"{'operation, in ' + unit:44} {'C':>10} {'Rust':>10} {'ratio':>7}"]
     spread = any(row["spread"] for row in rows)
     if spread:
         lines[0] += f" {'spread':>7}"
+    if "pristine" in rows[0]:
+        lines[0] += f" {'pristine':>10} {'ratio':>7}"
     for row in rows:
-        line = (f"{row['operation']:38} {row['c']:10,.0f} {row['rust']:10,.0f}"
+        line = (f"{row['operation']:44} {row['c']:10,.0f} {row['rust']:10,.0f}"
                 f" {row['ratio']:7.3f}")
         if spread:
             line += f" {row['spread']:7.3f}"
+        if "pristine" in row:
+            line += f" {row['pristine']:10,.0f} {row['rust'] / row['pristine']:7.3f}"
         lines.append(line)
     return "\n".join(lines) + "\n"
 
 
 def svg(rows, unit):
     """Bars, C above Rust, each pair as long as C's cost is 1."""
-    rows = [row for row in rows if row["operation"] not in FLOOR]
+    rows = [row for row in rows if row["operation"] not in FLOOR
+            and not row["operation"].endswith(GROWTH)]
     left, width, step = 250, 360, 34
     height = 60 + step * len(rows)
     scale = width / max(1.25, max(row["ratio"] for row in rows))

@@ -7,6 +7,8 @@
 # ICOUNT=yes (the default) counts instructions of the guest, which has one CPU.
 # ICOUNT=no measures time, several times over, on CPUS CPUs.
 #
+# PRISTINE=yes measures a kernel without hooks as well, in a boot of its own.
+#
 # Text goes to standard output; it, JSON and a picture are in $BUILD/bench.
 
 set -eu -o pipefail
@@ -14,14 +16,14 @@ set -eu -o pipefail
 top=$(cd "$(dirname "$0")/../.." && pwd)
 scripts=$top/scripts/pidfd
 bench=$BUILD/kselftest/pidfd_rust/bench
-runs=1
+runs=1 also=scale
 
 case ${ICOUNT:-yes} in
 yes)
 	# One instruction is one nanosecond of the clock, and the guest never idles.
 	export CPUS=1 QEMU_OPTS="-icount shift=0,sleep=off" APPEND="tsc=reliable"
 	;;
-no) runs=5 ;;
+no) runs=5 also=cpus ;;
 *)
 	echo "bench: ICOUNT=$ICOUNT is neither yes nor no" >&2
 	exit 2
@@ -29,22 +31,30 @@ no) runs=5 ;;
 esac
 
 "$scripts/build.sh" selftests pidfd_rust
+[ "${PRISTINE:-no}" = no ] || "$scripts/build.sh" pristine
 mkdir -p "$BUILD/bench"
 echo "bench: measuring, by ${CPUS:-2} CPU(s)" >&2
 status=0
 MODULE=no TIMEOUT=3000 CMD="
 	set -e
 	for ((i = 0; i < $runs; i++)); do
-		echo 'run c'; $bench
+		echo 'run c'; $bench; $bench $also
 		insmod $MODULE_KO
-		echo 'run rust'; $bench
+		echo 'run rust'; $bench; $bench $also
 		[ \$(cat /sys/kernel/debug/rust_pidfd/created) -gt 1000 ]
 		for ((j = 0; j < 50; j++)); do rmmod rust_pidfd 2>/dev/null && break; sleep 0.1; done
-		echo 'run again'; $bench
+		echo 'run again'; $bench; $bench $also
 	done" "$scripts/guest.sh" run >"$BUILD/bench/raw" || status=$?
 [ "$status" = 0 ] || {
 	tail -n 3 "$BUILD/bench/raw" >&2
 	echo "bench: the guest failed with status $status" >&2
 	exit 1
+}
+[ "${PRISTINE:-no}" = no ] || {
+	echo "bench: measuring, without hooks" >&2
+	KERNEL=$BUILD/pristine/arch/x86/boot/bzImage MODULE=no TIMEOUT=3000 CMD="
+		for ((i = 0; i < $runs; i++)); do
+			echo 'run pristine'; $bench; $bench $also
+		done" "$scripts/guest.sh" run >>"$BUILD/bench/raw"
 }
 "$PYTHON" "$scripts/bench.py" "$BUILD/bench" "${ICOUNT:-yes}"

@@ -237,6 +237,20 @@ builtin() {
 	variant builtin
 }
 
+# The source as it is, without a line of ours, configured as the custom kernel.
+pristine() {
+	local source
+
+	source=$(cut -d' ' -f1 "$BUILD/woven")
+	obj=$BUILD/pristine
+	[ "$obj/.config" -nt "$BUILD/kernel/.config" ] || {
+		mkdir -p "$obj"
+		grep -v PIDFD_RUST "$BUILD/kernel/.config" >"$obj/.config"
+		kmake -C "$source" O="$obj" olddefconfig >"$log/config-pristine.log" 2>&1
+	}
+	run "a kernel without hooks" "$log/pristine.log" -C "$source" O="$obj" bzImage
+}
+
 # For the layout guard's test: a kernel crate whose layouts bindgen gets wrong.
 misconfigured() {
 	obj=$BUILD/misconfigured

@@ -3,8 +3,14 @@
  * What operations on pidfds cost, in nanoseconds of the monotonic clock, one line
  * each: name, cost. In a guest whose clock counts instructions, these are
  * instructions. Each cost is a median of many rounds.
+ *
+ * bench         what each operation costs
+ * bench scale   how many bytes of kernel memory a pidfd takes; and what some of
+ *               them cost with up to a million pidfds open
+ * bench cpus    what they cost on several CPUs at once
  */
 #include <sys/epoll.h>
+#include <sys/resource.h>
 
 #include "pidfs.h"
 
@@ -374,13 +380,173 @@ static void measure_wake_up(void)
 	tell("epoll_wait, from exit to return", median(cost, FORKS));
 }
 
+static void need_descriptors(void)
+{
+	const struct rlimit all = { 1100000, 1100000 };
+
+	if (write_file("/proc/sys/fs/nr_open", "1100000") < 0 ||
+	    setrlimit(RLIMIT_NOFILE, &all))
+		fail("limit of open files");
+}
+
+/* With more and more pidfds open, of a hundred processes. */
+static void measure_scale(void)
+{
+	static const struct {
+		int n;
+		const char *name;
+	} steps[] = {
+		{ 1, "1 open" },
+		{ 1000, "1,000 open" },
+		{ 100000, "100,000 open" },
+		{ 1000000, "1,000,000 open" },
+	};
+	static const struct {
+		const char *name;
+		void (*op)(void);
+	} at[] = {
+		{ "pidfd_open + close, first", op_open_first },
+		{ "pidfd_open + close, further", op_open_further },
+		{ "poll", op_poll_alive },
+		{ "pidfd_send_signal 0", op_send_signal },
+		{ "PIDFD_GET_INFO", op_info },
+		{ "fdinfo", op_fdinfo },
+	};
+	pid_t pids[100];
+	char text[64];
+	int open = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		pids[i] = fork();
+		need(pids[i], "fork");
+		if (pids[i] == 0) {
+			pause();
+			_exit(0);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		for (; open < steps[i].n; open++)
+			need(syscall(__NR_pidfd_open, pids[open % ARRAY_SIZE(pids)], 0),
+			     "pidfd_open");
+		for (size_t j = 0; j < ARRAY_SIZE(at); j++) {
+			snprintf(text, sizeof(text), "%s, %s", at[j].name, steps[i].name);
+			measure(text, at[j].op, 200);
+		}
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
+		kill(pids[i], SIGKILL);
+		waitpid(pids[i], NULL, 0);
+	}
+	syscall(__NR_close_range, on.reaped + 100, ~0U, 0);
+}
+
+/* What the slab allocator has given out, once all that was freed is back. */
+static double slab_bytes(void)
+{
+	unsigned long objects, size;
+	double bytes = 0;
+	char line[512];
+	FILE *file;
+
+	for (int i = 0; i < 4; i++)
+		usleep(100000);
+	file = fopen("/proc/slabinfo", "r");
+	if (!file)
+		fail("/proc/slabinfo");
+	while (fgets(line, sizeof(line), file))
+		if (sscanf(line, "%*s %lu %*u %lu", &objects, &size) == 2)
+			bytes += (double)objects * size;
+	fclose(file);
+	return bytes;
+}
+
+static void measure_memory(void)
+{
+	static pid_t pids[2000];
+	const int n = ARRAY_SIZE(pids);
+	double before, after;
+
+	before = slab_bytes();
+	for (int i = 0; i < n; i++) {
+		pids[i] = fork();
+		need(pids[i], "fork");
+		if (pids[i] == 0) {
+			pause();
+			_exit(0);
+		}
+	}
+	after = slab_bytes();
+	tell("bytes per process", (after - before) / n);
+	for (int j = 0; j < 2; j++) {
+		before = after;
+		for (int i = 0; i < n; i++)
+			need(syscall(__NR_pidfd_open, pids[i], 0), "pidfd_open");
+		after = slab_bytes();
+		tell(j ? "bytes per further pidfd" : "bytes per first pidfd of a process",
+		     (after - before) / n);
+	}
+	for (int i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	for (int i = 0; i < n; i++)
+		waitpid(pids[i], NULL, 0);
+	syscall(__NR_close_range, on.reaped + 100, ~0U, 0);
+}
+
+/* What @op costs a CPU when @n of them do nothing else, for half a second. */
+static void measure_cpus(const char *name, void (*op)(void), int n, bool own)
+{
+	double *cost, sum = 0;
+	char text[64];
+
+	cost = mmap(NULL, n * sizeof(*cost), PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (cost == MAP_FAILED)
+		fail("mmap");
+	for (int i = 0; i < n; i++) {
+		pid_t pid = fork();
+
+		need(pid, "fork");
+		if (pid == 0) {
+			double start;
+			long ops = 0;
+			cpu_set_t one;
+
+			CPU_ZERO(&one);
+			CPU_SET(i, &one);
+			need(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
+			if (own)
+				on.pid = on.zombie_pid = getpid();
+			start = now();
+			do {
+				for (int j = 0; j < 100; j++)
+					op();
+				ops += 100;
+				cost[i] = now() - start;
+			} while (cost[i] < 5e8);
+			cost[i] /= ops;
+			_exit(0);
+		}
+	}
+	for (int i = 0; i < n; i++) {
+		int status;
+
+		if (wait(&status) < 0 || status)
+			fail("a CPU's process");
+	}
+	for (int i = 0; i < n; i++)
+		sum += cost[i];
+	snprintf(text, sizeof(text), "%s, on %d CPUs", name, n);
+	tell(text, sum / n);
+}
+
 static void start_one(struct peer *peer)
 {
 	need(start_peer(peer, CLONE_PIDFD), "start of a process");
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
+	const char *what = argc > 1 ? argv[1] : "";
 	struct peer child, zombie, reaped, unopened;
 	cpu_set_t one;
 
@@ -406,6 +572,20 @@ int main(void)
 	on.sock = child.sock;
 	snprintf(on.fdinfo, sizeof(on.fdinfo), "/proc/self/fdinfo/%d", on.child);
 
+	if (!strcmp(what, "scale")) {
+		need_descriptors();
+		measure_memory();
+		measure_scale();
+		return 0;
+	}
+	if (!strcmp(what, "cpus")) {
+		for (int n = 1; n <= 4 && n <= sysconf(_SC_NPROCESSORS_ONLN); n *= 2) {
+			measure_cpus("own pidfd_open + close", op_open_first, n, true);
+			measure_cpus("shared pidfd_open + close", op_open_further, n, false);
+			measure_cpus("shared poll", op_poll_alive, n, false);
+		}
+		return 0;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
 		measure(ops[i].name, ops[i].op, ops[i].n);
 	measure_fork();
