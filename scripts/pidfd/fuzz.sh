@@ -23,8 +23,8 @@ export KERNEL=$BUILD/kasan/arch/x86/boot/bzImage
 export MODULE_KO=$BUILD/kasan/kernel/pidfd/rust_pidfd.ko
 export DIR=$dir
 # KASAN and kmemleak are what counts here; with the rest an input takes seconds under
-# emulation.
-export APPEND=${APPEND-slub_debug=- no_debug_objects page_poison=0 lockdep.prove_locking=0}
+# emulation. For no5lvl see test-debug.sh.
+export APPEND=${APPEND-no5lvl slub_debug=- no_debug_objects page_poison=0 lockdep.prove_locking=0}
 
 time=${TIME:-600}
 case $time in

@@ -14,20 +14,15 @@ set -u -o pipefail
 
 top=$(cd "$(dirname "$0")/../.." && pwd)
 scripts=$top/scripts/pidfd
-passed=0 failed=0 skipped=0
-
-count() {
-	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
-}
+# shellcheck source=scripts/pidfd/count.sh
+. "$scripts/count.sh"
 
 # finds MISTAKE WORDS: the kernels in which mistakes were made have complained with WORDS.
 finds() {
 	if grep -qE "$2" <<<"$found"; then
-		echo "ok $variant: finds $1"
-		count 1 0 0
+		ok "$variant: finds $1"
 	else
-		echo "FAIL $variant: $1 is not found; see $LOG/mistakes.dmesg"
-		count 0 1 0
+		fail "$variant: $1 is not found; see $LOG/mistakes.dmesg"
 	fi
 }
 
@@ -39,7 +34,10 @@ make_mistakes() {
 	: >"$LOG/mistakes.dmesg"
 	for names in "$@"; do
 		GUEST_LOG=$LOG/mistake.dmesg MODULE=no TIMEOUT=1200 \
-			APPEND=kasan_multi_shot CMD="for name in $names; do
+			APPEND="$APPEND kasan_multi_shot" CMD="
+			races=/sys/kernel/debug/kcsan
+			[ ! -w \$races ] || echo blacklist >\$races
+			for name in $names; do
 				insmod $OBJ/kernel/pidfd/pidfd_broken.ko mistake=\$name
 				rmmod pidfd_broken
 			done" "$scripts/guest.sh" run >/dev/null 2>&1
@@ -63,6 +61,9 @@ for variant in ${VARIANTS:-kasan kcsan}; do
 	export OBJ=$BUILD/$variant
 	export KERNEL=$OBJ/arch/x86/boot/bzImage MODULE_KO=$OBJ/kernel/pidfd/rust_pidfd.ko
 	export LOG=$BUILD/log/$variant MEM=4G
+	# identify_cpu() forgets the CPU's features for a moment. An interrupt in which KASAN
+	# then looks at an address takes it for wild, if page tables have five levels.
+	export APPEND=no5lvl
 	mkdir -p "$LOG"
 
 	echo "test-debug: $variant, mistakes on purpose"
@@ -81,10 +82,7 @@ for variant in ${VARIANTS:-kasan kcsan}; do
 	esac
 
 	echo "test-debug: $variant, the tests"
-	out=$(TESTS=${TESTS:-kunit upstream ours programs soak} ROUNDS=${ROUNDS:-100} LIMIT=1200 \
-		"$scripts/test.sh" | tee /dev/stderr | tail -n 1)
-	# shellcheck disable=SC2046 # three numbers
-	count $(sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p;t;s/.*/0 1 0/p' <<<"$out")
+	TESTS=${TESTS:-kunit upstream ours programs soak} ROUNDS=${ROUNDS:-50} LIMIT=1200 \
+		counted "$scripts/test.sh"
 done
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+total

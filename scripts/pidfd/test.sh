@@ -3,7 +3,7 @@
 #
 # test.sh: every test, against the kernel in OBJ ($BUILD/kernel). TESTS names the
 # parts to run, of: models kunit upstream ours builtin programs soak frontdoor, and
-# repeat. The last line counts.
+# repeat races fire. The last line counts.
 #
 # Full output goes to LOG ($BUILD/log).
 
@@ -14,7 +14,8 @@ scripts=$top/scripts/pidfd
 tests=$top/tools/testing/selftests/pidfd_rust
 obj=${OBJ:-$BUILD/kernel}
 log=${LOG:-$BUILD/log}
-passed=0 failed=0 skipped=0
+# shellcheck source=scripts/pidfd/count.sh
+. "$scripts/count.sh"
 
 # Upstream's collections that are about pidfds or use them, and single programs of
 # others. (namespaces:siocgskns_test needs IPv6 and no pidfds, and
@@ -33,20 +34,6 @@ programs=(
 
 # Seconds a program may take; kselftest's own 45 are too few under emulation.
 limit=${LIMIT:-400}
-
-# counted: the numbers in a last line such as ours, or a failure.
-counted() {
-	sed -nE 's/^([0-9]+) passed, ([0-9]+) failed, ([0-9]+) skipped$/\1 \2 \3/p;t;s/.*/0 1 0/p'
-}
-
-count() {
-	passed=$((passed + $1)) failed=$((failed + $2)) skipped=$((skipped + $3))
-}
-
-fail() {
-	echo "FAIL $*"
-	failed=$((failed + 1))
-}
 
 # results OPTION... TAP: print and add up what a log says.
 results() {
@@ -78,14 +65,11 @@ build_selftests() {
 
 # Prints its own results, of which the last line counts.
 part_models() {
-	local out
-	out=$("$scripts/models.sh" | tee /dev/stderr | tail -n 1)
-	# shellcheck disable=SC2046 # three numbers
-	count $(counted <<<"$out")
+	counted "$scripts/models.sh"
 }
 
 part_kunit() {
-	MODULE=no APPEND=kunit.enable=1 guest kunit true
+	MODULE=no APPEND="kunit.enable=1 ${APPEND-}" guest kunit true
 	results --suite 'rust_.*' "$log/kunit.dmesg"
 	local examples cases
 	examples=$(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|namespace|fs_[a-z_]*|seq_file|wait_queue)_rs' "$log/kunit.dmesg")
@@ -96,7 +80,7 @@ part_kunit() {
 
 # Inside a guest: run what WHAT... names, as kselftest.sh takes it.
 kselftest() {
-	echo "cd $BUILD/kselftest && PIDFD_MODULE=$MODULE_KO $scripts/kselftest.sh $limit $*"
+	echo "cd $BUILD/kselftest && RACE_SECONDS=${RACE_SECONDS-} PIDFD_MODULE=$MODULE_KO $scripts/kselftest.sh $limit $*"
 }
 
 part_upstream() {
@@ -115,8 +99,7 @@ part_upstream() {
 	local created called uncounted
 	created=$(sed -n 's/^made //p' "$log/upstream.log")
 	if [ "$created" -gt 100 ] 2>/dev/null; then
-		echo "ok upstream: $created pidfds were made by Rust"
-		count 1 0 0
+		ok "upstream: $created pidfds were made by Rust"
 	else
 		fail "upstream: the module made '$created' pidfds: somebody else served them"
 	fi
@@ -129,8 +112,7 @@ part_upstream() {
 	elif ! grep -q '^c twin ' "$log/upstream.log"; then
 		fail "twins: nothing was counted; see $log/upstream.log"
 	else
-		echo "ok twins: $(grep -c '^rust twin ' "$log/upstream.log") functions of C that Rust replaces were not called, and are without the module"
-		count 1 0 0
+		ok "twins: $(grep -c '^rust twin ' "$log/upstream.log") functions of C that Rust replaces were not called, and are without the module"
 	fi
 }
 
@@ -142,6 +124,23 @@ part_repeat() {
 	done
 	TIMEOUT=$((600 * ${ROUNDS:-20})) guest repeat "$(kselftest "${rounds[@]}")"
 	results "$log/repeat.log"
+}
+
+# Not by itself either: what runs against each other, ROUNDS times in a row.
+part_races() {
+	local n rounds=()
+	for ((n = 0; n < ${ROUNDS:-20}; n++)); do
+		rounds+=(pidfd_rust:race_test)
+	done
+	TIMEOUT=$((600 * ${ROUNDS:-20})) guest races "$(kselftest "${rounds[@]}")"
+	results "$log/races.log"
+}
+
+# Nor this: the module is loaded and unloaded ROUNDS times while they do.
+part_fire() {
+	TIMEOUT=$((5 * ${ROUNDS:-1000} + 600)) guest fire "cd $BUILD/kselftest/pidfd_rust &&
+		ROUNDS=${ROUNDS:-1000} PIDFD_MODULE=$MODULE_KO ./fire_test"
+	results --name fire_test "$log/fire.log"
 }
 
 part_ours() {
@@ -175,8 +174,7 @@ coverage() {
 	sed 's/^/coverage: /;s/$/ %/' <<<"$report"
 	percent=$(sed -nE 's|^kernel/pidfd .* ([0-9]+)\.[0-9]$|\1|p' <<<"$report")
 	if [ "${percent:-0}" -ge 95 ]; then
-		echo "ok coverage: at least 95 % of kernel/pidfd; what was not run is in $log/missed"
-		count 1 0 0
+		ok "coverage: at least 95 % of kernel/pidfd; what was not run is in $log/missed"
 	else
 		fail "coverage: less than 95 % of kernel/pidfd; see $log/missed"
 	fi
@@ -200,8 +198,7 @@ part_programs() {
 		count 1 0 0 || fail "sample: pidfd-metadata failed; see $log/sample.log"
 	guest watch "sleep 1000 & p=\$!; insmod $obj/samples/rust/rust_pidfd_watch.ko pid=\$p && kill \$p; wait; rmmod rust_pidfd_watch; dmesg | grep rust_pidfd_watch:"
 	if [ "$(grep -cE "process [0-9]+( has exited| has been reaped|\$)" "$log/watch.log")" = 3 ]; then
-		echo "ok watch: the in-kernel sample saw the exit"
-		count 1 0 0
+		ok "watch: the in-kernel sample saw the exit"
 	else
 		fail "watch: the in-kernel sample did not log the exit; see $log/watch.log"
 	fi
@@ -224,5 +221,4 @@ for part in ${TESTS:-models kunit upstream ours builtin programs soak frontdoor}
 	echo "test: $part"
 	"part_$part"
 done
-echo "$passed passed, $failed failed, $skipped skipped"
-[ "$failed" = 0 ]
+total

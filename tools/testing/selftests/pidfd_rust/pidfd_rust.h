@@ -37,8 +37,13 @@
 #define FAN_EVENT_INFO_TYPE_PIDFD	4
 #endif
 
-/* How long to wait for what must come. Emulated machines are slow. */
-#define PATIENCE_MS 20000
+/*
+ * How long to wait for what must come, and how long a case may take that says
+ * nothing else. Emulated machines are slow, and kernels that look for mistakes.
+ */
+#define PATIENCE_MS 60000
+#undef TEST_TIMEOUT_DEFAULT
+#define TEST_TIMEOUT_DEFAULT 150
 
 /* Reads a small file; @buf ends with a NUL. Returns its length or -1. */
 static inline ssize_t read_file(const char *path, char *buf, size_t size)

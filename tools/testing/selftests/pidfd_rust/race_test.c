@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Actors that run against each other, each race for SECONDS. Whoever wins, what
+ * Actors that run against each other, each race for RACE_SECONDS. Whoever wins, what
  * they find has to fit together: each check says what must hold in any order.
  *
  * With SWAPPED=<descriptor of a stage> and the name of a race, runs that one until
@@ -1408,7 +1408,7 @@ static const char *run_race(const struct race *race, int seconds)
 
 static int seconds(void)
 {
-	const char *text = getenv("SECONDS");
+	const char *text = getenv("RACE_SECONDS");
 	char *end;
 	long n;
 
@@ -1416,7 +1416,7 @@ static int seconds(void)
 		return SECONDS_BY_DEFAULT;
 	n = strtol(text, &end, 10);
 	if (*end || n < 1 || n > MOST_SECONDS)
-		ksft_exit_fail_msg("SECONDS=%s is not a number from 1 to %d\n", text,
+		ksft_exit_fail_msg("RACE_SECONDS=%s is not a number from 1 to %d\n", text,
 				   MOST_SECONDS);
 	return n;
 }
