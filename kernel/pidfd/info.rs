@@ -56,7 +56,6 @@ pub(crate) fn get_info(pid: &Pid, arg: UserPtr, size: usize) -> Result<isize> {
 impl Info {
     /// One look at the process, for an empty `self`. Tells whether it saw the same process all the
     /// time; else it takes another look.
-    #[inline]
     fn collect(&mut self, pid: &Pid, record: &Record, wanted: u64) -> Result<bool> {
         // First the task: without one, the end is recorded.
         let task = pid.get_task(PidType::Pid);

@@ -7,9 +7,11 @@ coverage.py --elf VMLINUX --tools DIR --asm LOG [--missed FILE] FILE...
 LOG is what QEMU writes with -d in_asm: it translates what it is about to run, and
 nothing else, so an address in there was reached. VMLINUX has line tables of the
 FILEs, named as in the tree; in DIR/, with the slash, are llvm-dwarfdump and
-llvm-symbolizer. Tests in a FILE, from its #[kunit_tests] on, do not count, nor does
-the head or the end of a function: a function that is inlined everywhere has these
-only in a copy that nobody calls.
+llvm-symbolizer. Tests in a FILE, from its #[kunit_tests] on, do not count.
+
+A function that is inlined everywhere has a copy that nobody calls. What has code of
+its own only there does not count if the function was run elsewhere: the head and the
+end of it, and what went into one instruction with its neighbours.
 
 Prints for each directory how many of the lines that have code were run, and puts
 those that were not, with their text, into the other FILE.
@@ -27,22 +29,23 @@ ROW = re.compile(r"^(0x[0-9a-f]{16}) ", re.MULTILINE)
 
 
 def rows(tools, elf, files):
-    """(file, line, address) of each place in the line tables, and of each call by which
-    it came to be inlined there."""
+    """(file, line, address, function, copy) of each place in the line tables, and of each
+    call by which it came to be inlined there. The copy is the function it is inlined in."""
     text = subprocess.run([f"{tools}llvm-dwarfdump", "--debug-line", elf],
                           stdout=subprocess.PIPE, text=True, check=True).stdout
     addresses = sorted(set(ROW.findall(text)))
-    text = subprocess.run([f"{tools}llvm-symbolizer", "--inlines", "--functions=none",
+    text = subprocess.run([f"{tools}llvm-symbolizer", "--inlines", "--functions=linkage",
                            "--obj", elf], input="\n".join(addresses) + "\n",
                           stdout=subprocess.PIPE, text=True, check=True).stdout
     known = {}
     for address, frames in zip(addresses, text.strip("\n").split("\n\n"), strict=True):
-        for frame in frames.split("\n"):
-            path, line, _ = frame.rsplit(":", 2)
+        frames = frames.split("\n")
+        for function, place in zip(frames[::2], frames[1::2], strict=True):
+            path, line, _ = place.rsplit(":", 2)
             if path not in known:
                 known[path] = next((f for f in files if path.endswith("/" + f)), None)
             if known[path] and line != "0":
-                yield known[path], int(line), int(address, 16)
+                yield known[path], int(line), int(address, 16), function, frames[-2]
 
 
 def reached(log):
@@ -76,9 +79,18 @@ def main():
     end = {f: ends(t) for f, t in texts.items()}
     run = reached(args.asm)
     lines = collections.defaultdict(bool)
-    for file, line, address in rows(args.tools, args.elf, args.files):
+    within, copies = collections.defaultdict(set), collections.defaultdict(set)
+    functions_run, copies_run = set(), set()
+    for file, line, address, function, copy in rows(args.tools, args.elf, args.files):
+        if address in run:
+            functions_run.add(function)
+            copies_run.add(copy)
         if line < end[file] and not NO_CODE.match(texts[file][line - 1]):
             lines[file, line] |= address in run
+            within[file, line].add(function)
+            copies[file, line].add(copy)
+    lines = {place: was_run for place, was_run in lines.items()
+             if was_run or copies[place] & copies_run or not within[place] & functions_run}
     if not lines:
         sys.exit(f"coverage: {args.elf} has no line tables of these files")
 
