@@ -30,6 +30,14 @@ no) runs=5 also=cpus ;;
 	;;
 esac
 
+case ${PRISTINE:-no} in
+yes | no) ;;
+*)
+	echo "bench: PRISTINE=$PRISTINE is neither yes nor no" >&2
+	exit 2
+	;;
+esac
+
 "$scripts/build.sh" selftests pidfd_rust
 [ "${PRISTINE:-no}" = no ] || "$scripts/build.sh" pristine
 mkdir -p "$BUILD/bench"

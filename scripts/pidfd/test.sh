@@ -116,24 +116,23 @@ part_upstream() {
 	fi
 }
 
-# Not by itself: upstream's pidfd tests ROUNDS times in a row.
-part_repeat() {
+# in_a_row NAME WHAT: run what WHAT names, as kselftest.sh takes it, ROUNDS times.
+in_a_row() {
 	local n rounds=()
 	for ((n = 0; n < ${ROUNDS:-20}; n++)); do
-		rounds+=(pidfd)
+		rounds+=("$2")
 	done
-	TIMEOUT=$((600 * ${ROUNDS:-20})) guest repeat "$(kselftest "${rounds[@]}")"
-	results "$log/repeat.log"
+	TIMEOUT=$((600 * ${ROUNDS:-20})) guest "$1" "$(kselftest "${rounds[@]}")"
+	results "$log/$1.log"
 }
 
-# Not by itself either: what runs against each other, ROUNDS times in a row.
+# Not by themselves: upstream's pidfd tests, and what runs against each other.
+part_repeat() {
+	in_a_row repeat pidfd
+}
+
 part_races() {
-	local n rounds=()
-	for ((n = 0; n < ${ROUNDS:-20}; n++)); do
-		rounds+=(pidfd_rust:race_test)
-	done
-	TIMEOUT=$((600 * ${ROUNDS:-20})) guest races "$(kselftest "${rounds[@]}")"
-	results "$log/races.log"
+	in_a_row races pidfd_rust:race_test
 }
 
 # Nor this: the module is loaded and unloaded ROUNDS times while they do.

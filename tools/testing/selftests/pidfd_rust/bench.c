@@ -389,6 +389,38 @@ static void need_descriptors(void)
 		fail("limit of open files");
 }
 
+static void start_idle(pid_t *pids, int n)
+{
+	for (int i = 0; i < n; i++) {
+		pids[i] = fork();
+		need(pids[i], "fork");
+		if (pids[i] == 0) {
+			pause();
+			_exit(0);
+		}
+	}
+}
+
+static int opened[1000000];
+static int n_opened;
+
+static void open_another(pid_t pid)
+{
+	opened[n_opened] = syscall(__NR_pidfd_open, pid, 0);
+	need(opened[n_opened++], "pidfd_open");
+}
+
+/* And closes what open_another() opened. */
+static void end_idle(const pid_t *pids, int n)
+{
+	for (int i = 0; i < n; i++)
+		kill(pids[i], SIGKILL);
+	for (int i = 0; i < n; i++)
+		waitpid(pids[i], NULL, 0);
+	while (n_opened)
+		close(opened[--n_opened]);
+}
+
 /* With more and more pidfds open, of a hundred processes. */
 static void measure_scale(void)
 {
@@ -414,30 +446,17 @@ static void measure_scale(void)
 	};
 	pid_t pids[100];
 	char text[64];
-	int open = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
-		pids[i] = fork();
-		need(pids[i], "fork");
-		if (pids[i] == 0) {
-			pause();
-			_exit(0);
-		}
-	}
+	start_idle(pids, ARRAY_SIZE(pids));
 	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
-		for (; open < steps[i].n; open++)
-			need(syscall(__NR_pidfd_open, pids[open % ARRAY_SIZE(pids)], 0),
-			     "pidfd_open");
+		while (n_opened < steps[i].n)
+			open_another(pids[n_opened % ARRAY_SIZE(pids)]);
 		for (size_t j = 0; j < ARRAY_SIZE(at); j++) {
 			snprintf(text, sizeof(text), "%s, %s", at[j].name, steps[i].name);
 			measure(text, at[j].op, 200);
 		}
 	}
-	for (size_t i = 0; i < ARRAY_SIZE(pids); i++) {
-		kill(pids[i], SIGKILL);
-		waitpid(pids[i], NULL, 0);
-	}
-	syscall(__NR_close_range, on.reaped + 100, ~0U, 0);
+	end_idle(pids, ARRAY_SIZE(pids));
 }
 
 /* What the slab allocator has given out, once all that was freed is back. */
@@ -467,35 +486,25 @@ static void measure_memory(void)
 	double before, after;
 
 	before = slab_bytes();
-	for (int i = 0; i < n; i++) {
-		pids[i] = fork();
-		need(pids[i], "fork");
-		if (pids[i] == 0) {
-			pause();
-			_exit(0);
-		}
-	}
+	start_idle(pids, n);
 	after = slab_bytes();
 	tell("bytes per process", (after - before) / n);
 	for (int j = 0; j < 2; j++) {
 		before = after;
 		for (int i = 0; i < n; i++)
-			need(syscall(__NR_pidfd_open, pids[i], 0), "pidfd_open");
+			open_another(pids[i]);
 		after = slab_bytes();
 		tell(j ? "bytes per further pidfd" : "bytes per first pidfd of a process",
 		     (after - before) / n);
 	}
-	for (int i = 0; i < n; i++)
-		kill(pids[i], SIGKILL);
-	for (int i = 0; i < n; i++)
-		waitpid(pids[i], NULL, 0);
-	syscall(__NR_close_range, on.reaped + 100, ~0U, 0);
+	end_idle(pids, n);
 }
 
 /* What @op costs a CPU when @n of them do nothing else, for half a second. */
 static void measure_cpus(const char *name, void (*op)(void), int n, bool own)
 {
 	double *cost, sum = 0;
+	pid_t pids[n];
 	char text[64];
 
 	cost = mmap(NULL, n * sizeof(*cost), PROT_READ | PROT_WRITE,
@@ -503,10 +512,9 @@ static void measure_cpus(const char *name, void (*op)(void), int n, bool own)
 	if (cost == MAP_FAILED)
 		fail("mmap");
 	for (int i = 0; i < n; i++) {
-		pid_t pid = fork();
-
-		need(pid, "fork");
-		if (pid == 0) {
+		pids[i] = fork();
+		need(pids[i], "fork");
+		if (pids[i] == 0) {
 			double start;
 			long ops = 0;
 			cpu_set_t one;
@@ -530,7 +538,7 @@ static void measure_cpus(const char *name, void (*op)(void), int n, bool own)
 	for (int i = 0; i < n; i++) {
 		int status;
 
-		if (wait(&status) < 0 || status)
+		if (waitpid(pids[i], &status, 0) != pids[i] || status)
 			fail("a CPU's process");
 	}
 	for (int i = 0; i < n; i++)
