@@ -49,6 +49,8 @@ __rust_helper unsigned int rust_helper_dentry_count(const struct dentry *dentry)
 /* Lock @dentry, unless somebody else than the caller has a reference to it. */
 __rust_helper bool rust_helper_dentry_lock_unshared(struct dentry *dentry)
 {
+	if (READ_ONCE(dentry->d_lockref.count) != 1)
+		return false;
 	spin_lock(&dentry->d_lock);
 	if (d_count(dentry) == 1)
 		return true;

@@ -331,7 +331,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         let data = unsafe {
             let inode = (*dentry).d_inode;
 
-            if bindings::dentry_count(dentry) != 1 || !bindings::dentry_lock_unshared(dentry) {
+            if !bindings::dentry_lock_unshared(dentry) {
                 return;
             }
             if !bindings::inode_is_unused(inode) {
