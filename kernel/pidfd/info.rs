@@ -27,7 +27,7 @@ use kernel::{
 /// Fails with [`EREMOTE`] if the process is not in the caller's pid namespace or below, and with
 /// [`ESRCH`] if it has been reaped and the caller does not ask how it ended.
 #[inline]
-pub(crate) fn get_info(pid: &Pid, arg: UserPtr, size: usize) -> Result<isize> {
+pub(crate) fn get_info(pid: &Pid, arg: UserPtr, size: usize) -> Result {
     if arg.as_const_ptr().is_null() || size < INFO_SIZE_VER0 {
         return Err(EINVAL);
     }
@@ -40,23 +40,38 @@ pub(crate) fn get_info(pid: &Pid, arg: UserPtr, size: usize) -> Result<isize> {
     }
 
     let record = pid.record().ok_or(ESRCH)?;
-    let mut info = Info::default();
-    while !info.collect(pid, record, wanted)? {
+    let mut info;
+    loop {
         info = Info::default();
+        match info.collect(pid, record, wanted) {
+            // Nothing is left of it but how it ended.
+            Seen::Nobody if wanted & mask::EXIT == 0 => return Err(ESRCH),
+            Seen::Nobody | Seen::One => break,
+            Seen::Another => (),
+        }
     }
     if wanted & mask::SUPPORTED_MASK != 0 {
         info.mask |= mask::SUPPORTED_MASK;
         info.supported_mask = mask::SUPPORTED;
     }
 
-    arg.put_struct(size, &info)?;
-    Ok(0)
+    arg.put_struct(size, &info)
+}
+
+/// Whom one look at a process has seen.
+enum Seen {
+    /// Nobody: it has been reaped.
+    Nobody,
+    /// The same process all the time.
+    One,
+    /// Not the same all the time, which takes another look.
+    Another,
 }
 
 impl Info {
-    /// One look at the process, for an empty `self`. Tells whether it saw the same process all the
-    /// time; else it takes another look.
-    fn collect(&mut self, pid: &Pid, record: &Record, wanted: u64) -> Result<bool> {
+    /// One look at the process, for an empty `self`.
+    #[inline]
+    fn collect(&mut self, pid: &Pid, record: &Record, wanted: u64) -> Seen {
         // First the task: without one, the end is recorded.
         let task = pid.get_task(PidType::Pid);
 
@@ -69,23 +84,29 @@ impl Info {
             self.set_coredump(record);
         }
 
-        let Some(task) = task else {
-            // Nothing is left of it but how it ended.
-            return match wanted & mask::EXIT {
-                0 => Err(ESRCH),
-                _ => Ok(true),
-            };
-        };
-        if wanted & mask::COREDUMP != 0 && self.coredump_mask == 0 {
-            self.set_would_dump(&task);
+        match task {
+            Some(task) => self.set_alive(pid, &task, wanted),
+            None => Seen::Nobody,
         }
-        self.set_creds(&task);
-        self.set_cgroup(&task);
+    }
+
+    /// What only a process that has not been reaped has to tell. Out of line, as who asks for one
+    /// that has does not need its registers.
+    #[inline(never)]
+    fn set_alive(&mut self, pid: &Pid, task: &Task, wanted: u64) -> Seen {
+        if wanted & mask::COREDUMP != 0 && self.coredump_mask == 0 {
+            self.set_would_dump(task);
+        }
+        self.set_creds(task);
+        self.set_cgroup(task);
         // Last the pids, which are the first to be out of date.
-        self.set_pids(pid, &task);
+        self.set_pids(pid, task);
 
         // It was reaped meanwhile, or has lost its pid to a thread that called exec.
-        Ok(pid.is_of(&task) && self.tgid != 0)
+        if !pid.is_of(task) || self.tgid == 0 {
+            return Seen::Another;
+        }
+        Seen::One
     }
 
     fn set_exit(&mut self, exit: Exit) {

@@ -23,7 +23,7 @@ use kernel::{
     uaccess::UserPtr, //
 };
 
-#[inline]
+#[inline(always)]
 pub(crate) fn ioctl(file: &OpenFile<'_, PidFdFile>, cmd: u32, arg: usize) -> Result<isize> {
     let pid = file.object();
 
@@ -31,7 +31,8 @@ pub(crate) fn ioctl(file: &OpenFile<'_, PidFdFile>, cmd: u32, arg: usize) -> Res
         return namespaces::open(pid, kind, arg);
     }
     if is_get_info(cmd) {
-        return info::get_info(pid, UserPtr::from_addr(arg), _IOC_SIZE(cmd));
+        info::get_info(pid, UserPtr::from_addr(arg), _IOC_SIZE(cmd))?;
+        return Ok(0);
     }
     if cmd == FS_IOC_GETVERSION {
         if arg == 0 {
