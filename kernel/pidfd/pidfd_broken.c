@@ -7,7 +7,6 @@
 #include <linux/cleanup.h>
 #include <linux/compiler.h>
 #include <linux/completion.h>
-#include <linux/delay.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
@@ -63,7 +62,7 @@ static DEFINE_SPINLOCK(inner);
 static void sleep_in_atomic(void)
 {
 	guard(spinlock)(&outer);
-	msleep(20);
+	kfree(kmalloc(192, GFP_KERNEL));
 }
 
 /* PROVE_LOCKING: two orders of two locks. */
