@@ -51,10 +51,10 @@ fi
 races=/sys/kernel/debug/kcsan
 if [ -w $races ]; then
 	echo whitelist >$races
-	while read -r _ _ name _; do
-		[[ $name =~ ^_*(se_sys_|do_sys_|x64_sys_)?(rust_)?pid(fd|fs|)_ ]] || continue
-		echo "!$name" >$races || :
-	done </proc/kallsyms
+	sed -nE 's/^\w+ \w (_*(se_sys_|do_sys_|x64_sys_)?(rust_)?pid(fd|fs|)_\w*).*/!\1/p' /proc/kallsyms |
+		while read -r name; do
+			echo "$name" >$races || :
+		done
 	echo on >$races
 fi
 
@@ -91,7 +91,9 @@ fi
 # What is lost is told when it is some seconds old, and has not changed since the
 # last scan.
 leaks=/sys/kernel/debug/kmemleak
-if [ -w $leaks ] && sleep 6 && echo scan >$leaks; then
+if [ -w $leaks ] && ! grep -qw kmemleak=off /proc/cmdline; then
+	sleep 6
+	echo scan >$leaks
 	echo scan >$leaks
 	head -n 50 $leaks | while IFS= read -r line; do
 		printf '<5>%s\n' "$line" >/dev/kmsg

@@ -26,10 +26,11 @@ missing)
 	;;
 count)
 	mountpoint -q $tracing || mount -t tracefs none $tracing
-	for function in $(list); do
-		! grep -q " $function$" /proc/kallsyms ||
-			echo "p:twins/$function $function" >>$tracing/kprobe_events
-	done
+	awk 'NR == FNR { twin[$1]; next }
+		$3 in twin && !seen[$3]++ { print "p:twins/" $3, $3 }' <(list) /proc/kallsyms |
+		while read -r probe; do
+			echo "$probe" >>$tracing/kprobe_events
+		done
 	echo 1 >$tracing/events/twins/enable
 	;;
 report) awk '{ print "twin", $1, $2 + $3 }' $tracing/kprobe_profile ;;
