@@ -222,10 +222,12 @@ static inline int start_peer_as(struct peer *p, __u64 flags, bool old, pid_t pid
 		.set_tid	= ptr_to_u64(&pid),
 		.set_tid_size	= pid ? 1 : 0,
 	};
+	int listener, tries = 1000;
 	struct sockaddr_un addr;
 	socklen_t len;
-	int listener = listen_anywhere(&addr, &len);
+	pid_t made;
 
+	listener = listen_anywhere(&addr, &len);
 	p->pid = -1;
 	p->pidfd = -1;
 	p->sock = -1;
@@ -235,15 +237,20 @@ static inline int start_peer_as(struct peer *p, __u64 flags, bool old, pid_t pid
 	if (listener < 0)
 		return -1;
 
-	/* The child may share the fixture, and must not write to it. */
-	pid = old ? sys_clone(flags | SIGCHLD, &p->pidfd) :
-		    sys_clone3(&args, sizeof(args));
-	if (pid == 0) {
+	/*
+	 * A process that reaps itself lets go of its pid a moment after its end was told.
+	 * The child may share the fixture, and must not write to it.
+	 */
+	do {
+		made = old ? sys_clone(flags | SIGCHLD, &p->pidfd) :
+			     sys_clone3(&args, sizeof(args));
+	} while (made < 0 && errno == EEXIST && tries-- && !usleep(1000));
+	if (made == 0) {
 		close(listener);
 		follow_orders(connect_to(&addr, len));
 	}
-	p->pid = pid;
-	if (pid > 0)
+	p->pid = made;
+	if (made > 0)
 		p->sock = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	close(listener);
 	return p->sock < 0 ? -1 : 0;
