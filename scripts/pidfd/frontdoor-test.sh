@@ -107,6 +107,9 @@ make_ guest CMD='echo c >/proc/sysrq-trigger; sleep 60'
 is "a panic fails, and is shown" grep -q 'Kernel panic' "$tmp/err"
 make_ guest TIMEOUT=20 CMD='sleep 1000'
 is "a hang fails" grep -q 'TIMEOUT=20' "$tmp/err"
+# QEMU does not start the processor.
+QEMU_OPTS=-S QUIET=3 make_ guest CMD=true
+is "so does a boot that hangs, after a second try" grep -q 'the guest did not boot' "$tmp/err"
 
 make_ modules KDIR="$obj"
 is "the modules build against a built kernel" test -f "$build/modules/kernel/pidfd/rust_pidfd.ko"

@@ -17,6 +17,7 @@
 #   MODULE     "no": do not load it
 #   CMD        for run: given to bash -c as it is, standard input is empty
 #   CPUS=2 MEM=2G TIMEOUT=600 (seconds, 0: none)
+#   QUIET=120  seconds in which a boot may say nothing, for run
 #   DIR        folder of the host, shared writable at the same path
 #   APPEND     more kernel parameters
 #   QEMU       QEMU binary; QEMU_OPTS: more options for it
@@ -110,12 +111,13 @@ done
 : >"$log"
 
 run=$(mktemp -d "$BUILD/guest.XXXXXX")
-vm='' out='' err=''
+vm='' out='' err='' watch=''
 # shellcheck disable=SC2317 # the trap below calls it
 cleanup() {
 	[ -z "$vm" ] || kill "$vm" 2>/dev/null || :
 	{ kill "$(cat "$run/qemu.pid")" || :; } 2>/dev/null
 	[ -z "$out" ] || kill "$out" "$err" 2>/dev/null || :
+	[ -z "$watch" ] || kill "$watch" 2>/dev/null || :
 	wait
 	rm -rf "$run"
 }
@@ -123,6 +125,19 @@ trap cleanup EXIT
 trap 'exit 129' HUP
 trap 'exit 130' INT
 trap 'exit 143' TERM
+
+# Stop a boot that hangs, which an emulator may bring about.
+watch_boot() {
+	local quiet=0 size=0 now
+	while [ $((quiet += 1)) -le "${QUIET:-120}" ]; do
+		sleep 1
+		! grep -q 'pidfd-guest: up' "$log" || return
+		now=$(stat -c %s "$log")
+		[ "$now" = "$size" ] || quiet=0
+		size=$now
+	done
+	kill "$(cat "$run/qemu.pid")"
+}
 
 # What the guest's side needs to know.
 [ -z "$module" ] || module=$(realpath "$module")
@@ -182,6 +197,8 @@ if [ "$mode" = run ]; then
 	TMPDIR=$run timeout -k 5 "$timeout" "$virtme" "${args[@]}" --qemu-opts "${qemu[@]}" \
 		</dev/null >"$run/virtme" 2>>"$log" &
 	vm=$!
+	watch_boot </dev/null >/dev/null 2>&1 9>&- &
+	watch=$!
 	tail -c +1 -f -s 0.1 --pid="$vm" "$run/out" &
 	out=$!
 	tail -c +1 -f -s 0.1 --pid="$vm" "$run/err" >&2 &
@@ -194,6 +211,8 @@ if [ "$mode" = run ]; then
 	ended=0
 	wait "$vm" || ended=$?
 	vm=
+	kill "$watch" 2>/dev/null || :
+	watch=
 	wait "$out" "$err" || :
 	out=
 else
@@ -235,8 +254,8 @@ elif [ -n "$up" ]; then
 	show_end
 	exit 125
 else
-	# An emulator may reset in the middle of the boot, without a word from it or from
-	# the kernel, before anything of ours runs: that is tried once more.
+	# An emulator may reset or hang in the middle of the boot, without a word from it or
+	# from the kernel, before anything of ours runs: that is tried once more.
 	if [ "$mode" = run ] && [ -z "$first" ] && [ -z "${AGAIN-}" ]; then
 		say "the guest went down while it booted, and nothing says why; once more"
 		cleanup
