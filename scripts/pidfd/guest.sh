@@ -87,6 +87,8 @@ esac
 : "${BUILD:?}" "${KERNEL:?}" "${VNG:?}"
 timeout=${TIMEOUT:-600}
 case $timeout in *[!0-9]*) die 2 "TIMEOUT=$timeout is not a number of seconds" ;; esac
+quiet=${QUIET:-120}
+case $quiet in *[!0-9]*) die 2 "QUIET=$quiet is not a number of seconds" ;; esac
 [ -r "$KERNEL" ] || die 2 "no kernel at $KERNEL: build it first"
 virtme=$(dirname "$(command -v "$VNG" || echo "$VNG")")/virtme-run
 [ -x "$virtme" ] || die 2 "no virtme-run next to $VNG: install virtme-ng"
@@ -128,12 +130,12 @@ trap 'exit 143' TERM
 
 # Stop a boot that hangs, which an emulator may bring about.
 watch_boot() {
-	local quiet=0 size=0 now
-	while [ $((quiet += 1)) -le "${QUIET:-120}" ]; do
+	local still=0 size=0 now
+	while [ $((still += 1)) -le "$quiet" ]; do
 		sleep 1
 		! grep -q 'pidfd-guest: up' "$log" || return
 		now=$(stat -c %s "$log")
-		[ "$now" = "$size" ] || quiet=0
+		[ "$now" = "$size" ] || still=0
 		size=$now
 	done
 	kill "$(cat "$run/qemu.pid")"
