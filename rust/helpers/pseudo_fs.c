@@ -43,13 +43,14 @@ __rust_helper struct dentry *rust_helper_file_dentry(const struct file *file)
 
 __rust_helper unsigned int rust_helper_dentry_count(const struct dentry *dentry)
 {
-	return READ_ONCE(dentry->d_lockref.count);
+	/* As it was a moment ago: who needs to know looks once more under the lock. */
+	return data_race(READ_ONCE(dentry->d_lockref.count));
 }
 
 /* Lock @dentry, unless somebody else than the caller has a reference to it. */
 __rust_helper bool rust_helper_dentry_lock_unshared(struct dentry *dentry)
 {
-	if (READ_ONCE(dentry->d_lockref.count) != 1)
+	if (rust_helper_dentry_count(dentry) != 1)
 		return false;
 	spin_lock(&dentry->d_lock);
 	if (d_count(dentry) == 1)
@@ -76,6 +77,8 @@ __rust_helper void rust_helper_dget_dlock(struct dentry *dentry)
 __rust_helper bool rust_helper_inode_is_unused(struct inode *inode)
 {
 	if (icount_read_once(inode) != 1 || inode_state_read_once(inode))
+		return false;
+	if (READ_ONCE(inode->i_write_hint) != WRITE_LIFE_NOT_SET)
 		return false;
 #ifdef CONFIG_FSNOTIFY
 	if (rcu_access_pointer(inode->i_fsnotify_marks))

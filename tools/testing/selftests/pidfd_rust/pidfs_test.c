@@ -18,6 +18,22 @@
 
 #define STACK 65536
 #define ROUNDS 500
+
+/*
+ * n rounds, or as many as there is time for: with KASAN, and emulated, one may take
+ * fifty times as long as without.
+ */
+#define ENOUGH_MS 5000
+#define for_rounds(i, n) \
+	for (long i = 0, end_ms = now_ms() + ENOUGH_MS; i < (n) && now_ms() < end_ms; i++)
+
+static long now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
 #define INFO_SIZE 88
 
 /* A suite whose tests look at one process that they have a pidfd of. */
@@ -520,7 +536,7 @@ static void *races(void *arg)
 {
 	struct racer *r = arg;
 
-	for (int i = 0; i < RACES; i++) {
+	for_rounds(i, RACES) {
 		int fd = r->by_handle ? open_handle(&r->handle, O_CLOEXEC) :
 					sys_pidfd_open(r->pid, 0);
 
@@ -576,7 +592,7 @@ static void *opens_until_it_is_gone(void *arg)
 
 TEST_F(life, survives_opens_that_race_with_the_end)
 {
-	for (int i = 0; i < ROUNDS; i++) {
+	for_rounds(i, ROUNDS) {
 		struct racer r[2] = {};
 		struct child c;
 
@@ -730,11 +746,20 @@ static int leave_a_path(const struct peer *p)
 	return reopen(p->pidfd, O_PATH);
 }
 
+static int leave_a_hint(const struct peer *p)
+{
+	uint64_t hint = RWH_WRITE_LIFE_LONG;
+
+	return fcntl(p->pidfd, F_SET_RW_HINT, &hint);
+}
+
 TEST_F(life, leaves_nothing_to_that_of_the_next_process)
 {
 	static int (*const leave[])(const struct peer *) = {
 		leave_nothing, leave_a_lock, leave_a_mark, leave_a_watch, leave_a_path,
+		leave_a_hint,
 	};
+	uint64_t hint = RWH_WRITE_LIFE_EXTREME;
 	struct stat then, now;
 	struct peer other;
 	char byte;
@@ -768,6 +793,8 @@ TEST_F(life, leaves_nothing_to_that_of_the_next_process)
 		EXPECT_EQ(then.st_mode, now.st_mode);
 		EXPECT_EQ(1, now.st_nlink);
 		EXPECT_EQ(ENODATA, ERROR_OF(fgetxattr(other.pidfd, "trusted.left", NULL, 0)));
+		EXPECT_EQ(0, fcntl(other.pidfd, F_GET_RW_HINT, &hint));
+		EXPECT_EQ(RWH_WRITE_LIFE_NOT_SET, hint);
 		second = reopen(other.pidfd, O_RDWR);
 		EXPECT_EQ(0, flock(second, LOCK_EX | LOCK_NB));
 		close(second);
@@ -1902,7 +1929,7 @@ TEST_F_TIMEOUT(woken, finds_the_end_if_and_only_if_it_is_settled, 240)
 {
 	int missed = 0, early = 0, wrong = 0, changed = 0;
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for_rounds(i, ROUNDS) {
 		int pidfd = -1, code = i & 0xff, told, want;
 		struct __clone_args args = {
 			.flags		= CLONE_PIDFD | variant->flags,
@@ -1983,7 +2010,7 @@ static void thread_rounds(struct __test_metadata *_metadata, bool spins)
 
 	ASSERT_NE(NULL, stack);
 	ASSERT_EQ(0, pipe2(thread_pipe, O_CLOEXEC));
-	for (int i = 0; i < ROUNDS; i++) {
+	for_rounds(i, ROUNDS) {
 		long code = i & 0xff;
 		int pidfd = -1, opened, told;
 		pid_t tid;
@@ -2037,7 +2064,7 @@ TEST_F_TIMEOUT(end, seen_by_a_tracer_is_not_told_before_the_parent_has_seen_it, 
 {
 	int early = 0;
 
-	for (int i = 0; i < 100; i++) {
+	for_rounds(i, 100) {
 		siginfo_t si = {};
 		struct child c;
 		pid_t tracer;
