@@ -59,9 +59,6 @@ void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr)
 		attr->coredump_code = record->coredump_code;
 		set_bit(PIDFS_ATTR_BIT_COREDUMP, &attr->attr_mask);
 	}
-
-	/* C lets @attr be seen by a plain store: what is in it comes first. */
-	smp_wmb();
 }
 
 /* One cache serves both sides, so that they can share attributes. */

@@ -12,7 +12,8 @@ use kernel::{
     sync::atomic::{
         Acquire,
         Atomic,
-        Relaxed, //
+        Relaxed,
+        Release, //
     }, //
 };
 
@@ -31,7 +32,7 @@ pub(crate) fn created() {
 /// A pidfd was released.
 #[inline]
 pub(crate) fn released() {
-    RELEASED.add(1, Relaxed);
+    RELEASED.fetch_add(1, Release);
 }
 
 /// The files `created` and `open`, a decimal number each.

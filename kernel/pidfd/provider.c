@@ -301,6 +301,7 @@ void pidfd_provider_exit(struct task_struct *tsk)
 	}
 }
 
+#ifdef CONFIG_COREDUMP
 /**
  * pidfd_provider_coredump - write down that a process dumps core
  * @cprm: how; its pid is registered. May sleep.
@@ -316,6 +317,7 @@ void pidfd_provider_coredump(const struct coredump_params *cprm)
 	if (!c && pidfd_provider_keeps(pid->attr))
 		pidfs_coredump(cprm);
 }
+#endif
 
 /**
  * pidfd_provider_free_pid - free what is known of a pid

@@ -31,7 +31,8 @@ __rust_helper pid_t rust_helper_pid_nr(struct pid *pid)
 
 __rust_helper unsigned int rust_helper_task_exit_state(struct task_struct *task)
 {
-	return READ_ONCE(task->exit_state);
+	/* Plain stores of C change it. What they store fits in a byte. */
+	return data_race(READ_ONCE(task->exit_state));
 }
 
 __rust_helper int rust_helper_task_exit_code(struct task_struct *task)
@@ -84,7 +85,8 @@ __rust_helper pid_t rust_helper_task_tgid_vnr(struct task_struct *task)
 
 __rust_helper bool rust_helper_task_is_kernel_worker(struct task_struct *task)
 {
-	return task->flags & (PF_KTHREAD | PF_USER_WORKER);
+	/* The task changes other flags meanwhile, these two never. */
+	return data_race(READ_ONCE(task->flags)) & (PF_KTHREAD | PF_USER_WORKER);
 }
 
 __rust_helper int rust_helper_siginfo_signo(const struct kernel_siginfo *info)

@@ -32,35 +32,40 @@ impl Credential {
         // SAFETY: As above.
         let gid = |id| unsafe { bindings::from_kgid_munged(ns, id) };
 
+        let cred = self.as_ptr();
         // SAFETY: By the type invariants, `self` is valid; ids do not change once the credentials
-        // are in use.
-        let cred = unsafe { &*self.as_ptr() };
+        // are in use. The rest of it may.
+        let [real_uid, euid, suid, fsuid] =
+            unsafe { [(*cred).uid, (*cred).euid, (*cred).suid, (*cred).fsuid] };
+        // SAFETY: As above.
+        let [real_gid, egid, sgid, fsgid] =
+            unsafe { [(*cred).gid, (*cred).egid, (*cred).sgid, (*cred).fsgid] };
         // Nearly always all are the same, and need to be looked up once.
-        let (ruid, rgid) = (uid(cred.uid), gid(cred.gid));
-        let uid = |id| {
-            if id == cred.uid.val {
+        let (ruid, rgid) = (uid(real_uid), gid(real_gid));
+        let uid = |id: bindings::kuid_t| {
+            if id.val == real_uid.val {
                 ruid
             } else {
-                uid(bindings::kuid_t { val: id })
+                uid(id)
             }
         };
-        let gid = |id| {
-            if id == cred.gid.val {
+        let gid = |id: bindings::kgid_t| {
+            if id.val == real_gid.val {
                 rgid
             } else {
-                gid(bindings::kgid_t { val: id })
+                gid(id)
             }
         };
 
         Ids {
             ruid,
             rgid,
-            euid: uid(cred.euid.val),
-            egid: gid(cred.egid.val),
-            suid: uid(cred.suid.val),
-            sgid: gid(cred.sgid.val),
-            fsuid: uid(cred.fsuid.val),
-            fsgid: gid(cred.fsgid.val),
+            euid: uid(euid),
+            egid: gid(egid),
+            suid: uid(suid),
+            sgid: gid(sgid),
+            fsuid: uid(fsuid),
+            fsgid: gid(fsgid),
         }
     }
 }

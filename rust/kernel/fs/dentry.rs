@@ -15,8 +15,7 @@ use crate::{
         atomic::{
             Acquire,
             Atomic,
-            Full,
-            Relaxed, //
+            Full, //
         },
         barrier::{
             smp_mb,
@@ -39,6 +38,7 @@ use core::{
 /// # Invariants
 ///
 /// Both pointers are valid, and hold a reference.
+#[repr(transparent)]
 pub struct Path(bindings::path);
 
 // SAFETY: References to dentries and mounts may be dropped on any thread.
@@ -257,7 +257,8 @@ impl Stash {
         // It leaves the stash under a lock, by somebody who has seen under it that there is no
         // other reference than his own. If ours came too late for that, the lock orders it after.
         smp_mb(Read);
-        self.field().load(Relaxed) == dentry.as_ptr()
+        // With acquire semantics: it may have left, and have been put back for the same object.
+        self.field().load(Acquire) == dentry.as_ptr()
     }
 
     /// Puts `new` into it, and returns it; or the dentry that is there, if somebody was faster.

@@ -79,6 +79,7 @@ impl Inode {
 /// An inode that nobody else can see yet.
 ///
 /// A regular file that only its owner can read, until something else is said.
+#[repr(transparent)]
 pub struct NewInode(Opaque<bindings::inode>);
 
 impl NewInode {

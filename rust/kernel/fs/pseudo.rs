@@ -221,7 +221,9 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
         let raw = fs_type.0.get();
         // SAFETY: By the type invariants nobody else uses the type. C calls `init_fs_context()`
-        // during `kern_mount()` only; what makes it find us is valid until the `Mount` is dropped.
+        // during `kern_mount()`, and to reconfigure what a user has mounted elsewhere, which holds
+        // the module and does without us; what makes it find us is valid until the `Mount` is
+        // dropped.
         let mnt = from_err_ptr(unsafe {
             (*raw).init_fs_context = Some(Self::init_fs_context);
             (*raw).kill_sb = Some(bindings::kill_anon_super);

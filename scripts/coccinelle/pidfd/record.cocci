@@ -3,6 +3,7 @@
 /// each of the two true by what the other knows.
 // Hook: include/linux/pid.h record; 1
 // Hook: fs/pidfs.c pidfs_record_to_attr( 1
+// Hook: fs/pidfs.c smp_store_release(&pid->attr, 1
 // Hook: fs/pidfs.c pid->record 1
 // Hook: fs/pidfs.c pidfd_provider_knows( 1
 
@@ -37,7 +38,8 @@ identifier pid, new_attr;
   {
   <...
 + pidfs_record_to_attr(pid, new_attr);
-  pid->attr = no_free_ptr(new_attr);
+- pid->attr = no_free_ptr(new_attr);
++ smp_store_release(&pid->attr, no_free_ptr(new_attr));
   ...>
   }
 

@@ -158,7 +158,7 @@ inline register_by_c(ok) {
 			store(A_FIELDS, known);
 			store(A_MASK, known);
 #ifndef MISTAKE_ATTR_BEFORE_MASK
-			smp_wmb();
+			smp_wmb(); /* smp_store_release() */
 #endif
 			store(ATTR, THERE);
 			ok = true
