@@ -102,21 +102,34 @@ static void refcount_from_zero(void)
 
 static long shared;
 
+#define TIMES 2000000
+
 static int count_up(void *done)
 {
-	for (int i = 0; i < 2000000; i++)
+	for (int i = 0; i < TIMES; i++) {
 		shared++;
+		barrier();
+	}
 	complete(done);
 	return 0;
 }
 
-/* KCSAN. */
-static void racing_writers(void)
+/* rust/kernel/pidfd_broken.rs */
+void rust_pidfd_broken_count(long *number, int times);
+
+static int rust_count_up(void *done)
+{
+	rust_pidfd_broken_count(&shared, TIMES);
+	complete(done);
+	return 0;
+}
+
+static void race(int (*count)(void *done))
 {
 	DECLARE_COMPLETION_ONSTACK(one);
 	DECLARE_COMPLETION_ONSTACK(two);
-	struct task_struct *first = kthread_create(count_up, &one, "race/0");
-	struct task_struct *second = kthread_create(count_up, &two, "race/1");
+	struct task_struct *first = kthread_create(count, &one, "pidfd_broken/0");
+	struct task_struct *second = kthread_create(count, &two, "pidfd_broken/1");
 
 	if (IS_ERR(first) || IS_ERR(second))
 		return;
@@ -126,6 +139,18 @@ static void racing_writers(void)
 	wake_up_process(second);
 	wait_for_completion(&one);
 	wait_for_completion(&two);
+}
+
+/* KCSAN. */
+static void racing_writers(void)
+{
+	race(count_up);
+}
+
+/* KCSAN, of Rust. */
+static void racing_rust(void)
+{
+	race(rust_count_up);
 }
 
 static const struct {
@@ -141,6 +166,7 @@ static const struct {
 	{ "list_corruption", list_corruption },
 	{ "refcount_from_zero", refcount_from_zero },
 	{ "data_race", racing_writers },
+	{ "rust_data_race", racing_rust },
 };
 
 static int __init pidfd_broken_init(void)

@@ -211,13 +211,19 @@ clippy() {
 # variant NAME...: the same tree configured in another way, in $BUILD/NAME, after the
 # last NAME.
 variant() {
-	local stem flags=()
+	local stem rust flags=()
 
 	obj=$BUILD/${*: -1}
 	configure "$@"
 	# What is covered is told by the line; and by KCOV, where it is on.
+	rust=-Cdebuginfo=line-tables-only
+	# The kernel has no KCSAN for Rust, but LLVM has all that it takes.
+	! grep -qx CONFIG_KCSAN=y "$obj/.config" ||
+		rust+=" -Cllvm-args=-force-attribute=sanitize_thread -Cpasses=tsan \
+			-Cllvm-args=-tsan-distinguish-volatile=1 \
+			-Cllvm-args=-tsan-compound-read-before-write=1"
 	for stem in kernel rust_pidfd; do
-		flags+=("RUSTFLAGS_$stem.o=-Cdebuginfo=line-tables-only")
+		flags+=("RUSTFLAGS_$stem.o=$rust")
 	done
 	for stem in kernel rust_pidfd provider pidfs pid; do
 		flags+=("KCOV_INSTRUMENT_$stem.o=y")

@@ -103,6 +103,10 @@ make_ guest CPUS=3 MEM=1G CMD='nproc'
 is "CPUS is the number of processors" test "$(cat "$tmp/out")" = 3
 make_ guest CMD='echo "<4>WARNING: test at test" >/dev/kmsg'
 is "a complaint of the kernel fails, and is shown" grep -q 'WARNING: test at test' "$tmp/err"
+make_ guest CMD='echo "<4>BUG: KCSAN: data-race in do_exit / __x64_sys_wait4" >/dev/kmsg'
+is "but not a data race that C has with itself" test $? = 0
+make_ guest CMD='echo "<4>BUG: KCSAN: data-race in do_exit / pidfd_poll" >/dev/kmsg'
+is "one with a pidfd does" grep -q 'KCSAN: data-race in' "$tmp/err"
 make_ guest CMD='echo c >/proc/sysrq-trigger; sleep 60'
 is "a panic fails, and is shown" grep -q 'Kernel panic' "$tmp/err"
 make_ guest TIMEOUT=20 CMD='sleep 1000'

@@ -48,6 +48,10 @@ complaints+='|kmemleak: .*suspected memory leak'
 complaints+='|list_(add|del) corruption|Slab cache still has objects'
 complaints+='|kmem_cache_destroy .*still has objects'
 complaints+='|VFS: (Busy inodes|Close: file count)'
+# C has data races that are none of ours: those are that Rust is one side of, or a
+# function that is about pidfds.
+races='BUG: KCSAN: data-race in '
+our_races="$races.*(pidf[ds]_|rust_| _R)"
 # The time stamp, and the caller with CONFIG_PRINTK_CALLER.
 stamp='^\[ *[0-9]+\.[0-9]+\](\[[^]]*\])? '
 
@@ -233,7 +237,10 @@ cat "$run/log" >"$log"
 up=$(in_log up)
 failed=$(in_log failed)
 status=$(in_log exit)
-first=$(grep -nE -m 1 "$stamp($complaints)" "$log" || :)
+first=$({
+	grep -nE "$stamp($complaints)" "$log" | grep -v "$races"
+	grep -nE "$our_races" "$log"
+} | sort -n | head -n 1)
 
 if [ -n "$first" ] && [ -n "$up" ]; then
 	say "the kernel complained: $(sed -E "s/$stamp//" <<<"${first#*:}")"

@@ -62,6 +62,7 @@ appended() {
 	rust/kernel/lib.rs pub mod namespace;
 	rust/kernel/lib.rs pub mod pid;
 	rust/kernel/lib.rs pub mod pidfd;
+	rust/kernel/lib.rs #[cfg(CONFIG_PIDFD_BROKEN)] pub mod pidfd_broken;
 	rust/kernel/lib.rs pub mod wait_queue;
 	rust/kernel/seq_file.rs mod put; pub use self::put::{Decimal, Text};
 	rust/kernel/sync/poll.rs mod wait_queue;
