@@ -16,13 +16,15 @@ top=$(cd "$(dirname "$0")/../.." && pwd)
 scripts=$top/scripts/pidfd
 # shellcheck source=scripts/pidfd/count.sh
 . "$scripts/count.sh"
+# shellcheck source=scripts/pidfd/selftests.sh
+. "$scripts/selftests.sh"
 
 # finds MISTAKE WORDS: the kernels in which mistakes were made have complained with WORDS.
 finds() {
 	if grep -qE "$2" <<<"$found"; then
-		ok "$variant: finds $1"
+		ok "finds $1"
 	else
-		fail "$variant: $1 is not found; see $LOG/mistakes.dmesg"
+		fail "$1 is not found; see $LOG/mistakes.dmesg"
 	fi
 }
 
@@ -30,8 +32,6 @@ finds() {
 # its kernel says.
 make_mistakes() {
 	GUEST_LOG=$LOG/mistakes.dmesg MODULE=no TIMEOUT=1200 APPEND="$APPEND kasan_multi_shot" CMD="
-		races=/sys/kernel/debug/kcsan
-		[ ! -w \$races ] || echo blacklist >\$races
 		for name in $*; do
 			insmod $OBJ/kernel/pidfd/pidfd_broken.ko mistake=\$name
 			rmmod pidfd_broken
@@ -40,32 +40,28 @@ make_mistakes() {
 	found=$(cat "$LOG/mistakes.dmesg")
 }
 
-"$scripts/build.sh" weave || exit 1
-for variant in ${VARIANTS:-kasan kcsan}; do
+# test_variant NAME: the mistakes, and then the tests.
+test_variant() {
+	local variant=$1 less='' special
 	# kmemleak makes a kernel with KASAN take twice as long for everything: there, the
 	# tests do without. KASAN also keeps the stacks that slub_debug would.
 	case $variant in
 	kasan) special=use_after_free less="kmemleak=off slub_debug=FZP" ;;
-	kcsan) special=data_race less= ;;
-	*)
-		echo "test-debug: VARIANTS=$VARIANTS: there are kasan and kcsan" >&2
-		exit 2
-		;;
+	kcsan) special="data_race rust_data_race" ;;
 	esac
-	"$scripts/build.sh" variant debug "$variant" || exit 1
 	export OBJ=$BUILD/$variant
 	export KERNEL=$OBJ/arch/x86/boot/bzImage MODULE_KO=$OBJ/kernel/pidfd/rust_pidfd.ko
-	export LOG=$BUILD/log/$variant MEM=4G
+	export LOG=$BUILD/log/$variant MEM=4G SELFTESTS=built
+	# These make tens of thousands of processes, and give others seconds by the clock.
+	export LEAVE_OUT="pidfd:pidfd_test pidfd:pidfd_poll_test"
 	# identify_cpu() forgets the CPU's features for a moment. An interrupt in which KASAN
 	# then looks at an address takes it for wild, if page tables have five levels.
 	export APPEND=no5lvl
-	mkdir -p "$LOG"
 
-	echo "test-debug: $variant, mistakes on purpose"
 	# lockdep looks no further after its first complaint, nor after one by KASAN; RCU
 	# counts on it.
 	make_mistakes rcu_without_lock sleep_in_atomic lock_inversion out_of_bounds \
-		list_corruption refcount_from_zero "$special" leak
+		list_corruption refcount_from_zero $special leak
 	finds leak "kmemleak: .*suspected memory leak"
 	finds out_of_bounds "UBSAN: array-index-out-of-bounds"
 	finds list_corruption "list_add double add"
@@ -75,11 +71,38 @@ for variant in ${VARIANTS:-kasan kcsan}; do
 	finds sleep_in_atomic "BUG: sleeping function called from invalid context"
 	case $variant in
 	kasan) finds use_after_free "BUG: KASAN: .*use-after-free" ;;
-	kcsan) finds data_race "BUG: KCSAN: data-race" ;;
+	kcsan)
+		finds data_race "BUG: KCSAN: data-race in count_up"
+		finds rust_data_race "BUG: KCSAN: data-race in rust_pidfd_broken_count"
+		;;
 	esac
 
-	echo "test-debug: $variant, the tests"
 	APPEND="$APPEND $less" TESTS=${TESTS:-kunit upstream ours programs soak} \
 		ROUNDS=${ROUNDS:-50} LIMIT=1200 counted "$scripts/test.sh"
+	total
+}
+
+variants=${VARIANTS:-kasan kcsan}
+for variant in $variants; do
+	case $variant in
+	kasan | kcsan) ;;
+	*)
+		echo "test-debug: VARIANTS=$variants: there are kasan and kcsan" >&2
+		exit 2
+		;;
+	esac
+done
+"$scripts/build.sh" weave || exit 1
+for variant in $variants; do
+	"$scripts/build.sh" variant debug "$variant" || exit 1
+done
+build_selftests
+
+# One after the other: processors that wait for each other's locks, and have to share
+# one of the host's, take longer for it than two guests in turn.
+for variant in $variants; do
+	mkdir -p "$BUILD/log/$variant"
+	test_variant "$variant" 2>&1 | tee "$BUILD/log/$variant/results" | sed -u "s/^/$variant: /"
+	counted tail -n 1 "$BUILD/log/$variant/results" 2>/dev/null
 done
 total

@@ -5,7 +5,7 @@
 # parts to run, of: models kunit upstream ours builtin programs soak frontdoor, and
 # repeat races fire. The last line counts.
 #
-# Full output goes to LOG ($BUILD/log).
+# Full output goes to LOG ($BUILD/log). SELFTESTS=built: they are there already.
 
 set -u -o pipefail
 
@@ -16,21 +16,8 @@ obj=${OBJ:-$BUILD/kernel}
 log=${LOG:-$BUILD/log}
 # shellcheck source=scripts/pidfd/count.sh
 . "$scripts/count.sh"
-
-# Upstream's collections that are about pidfds or use them, and single programs of
-# others. (namespaces:siocgskns_test needs IPv6 and no pidfds;
-# filesystems/empty_mntns:clone3_empty_mntns_test takes CLONE_NNP for a flag that
-# clone3() refuses; net/af_unix:scm_rights has no pidfds either, and fails where the
-# kernel takes more than a second to find sockets that nobody can reach.)
-upstream=(pidfd clone3 coredump pid_namespace)
-programs=(
-	filesystems:anon_inode_test
-	filesystems/mount_cycle:mount_cover_test
-	filesystems/mount_cycle:unmounted_tree_test
-	namespaces:listns_efault_test
-	namespaces:regression_pidfd_setns_test
-	net/af_unix:scm_pidfd
-)
+# shellcheck source=scripts/pidfd/selftests.sh
+. "$scripts/selftests.sh"
 
 # Seconds a program may take; kselftest's own 45 are too few under emulation.
 limit=${LIMIT:-400}
@@ -57,12 +44,6 @@ guest() {
 	return "$status"
 }
 
-# Build the selftests, as the kernel does, and install them in $BUILD/kselftest.
-build_selftests() {
-	"$scripts/build.sh" selftests "${upstream[@]}" pidfd_rust || exit 1
-	"$scripts/build.sh" programs "${programs[@]}" || exit 1
-}
-
 # Prints its own results, of which the last line counts.
 part_models() {
 	counted "$scripts/models.sh"
@@ -80,7 +61,7 @@ part_kunit() {
 
 # Inside a guest: run what WHAT... names, as kselftest.sh takes it.
 kselftest() {
-	echo "cd $BUILD/kselftest && RACE_SECONDS=${RACE_SECONDS-} PIDFD_MODULE=$MODULE_KO $scripts/kselftest.sh $limit $*"
+	echo "cd $BUILD/kselftest && LEAVE_OUT='${LEAVE_OUT-}' RACE_SECONDS=${RACE_SECONDS-} PIDFD_MODULE=$MODULE_KO $scripts/kselftest.sh $limit $*"
 }
 
 part_upstream() {
@@ -215,7 +196,7 @@ part_frontdoor() {
 }
 
 mkdir -p "$log"
-build_selftests
+[ -n "${SELFTESTS-}" ] || build_selftests
 for part in ${TESTS:-models kunit upstream ours builtin programs soak frontdoor}; do
 	echo "test: $part"
 	"part_$part"
