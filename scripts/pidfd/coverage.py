@@ -2,12 +2,13 @@
 # SPDX-License-Identifier: GPL-2.0
 """Which lines of Rust a guest has run.
 
-coverage.py --elf VMLINUX --tools DIR --asm LOG [--missed FILE] FILE...
+coverage.py --elf ELF [--elf ELF]... --tools DIR --asm LOG [--missed FILE] FILE...
 
 LOG is what QEMU writes with -d in_asm: it translates what it is about to run, and
-nothing else, so an address in there was reached. VMLINUX has line tables of the
-FILEs, named as in the tree; in DIR/, with the slash, are llvm-dwarfdump and
-llvm-symbolizer. Tests in a FILE, from its #[kunit_tests] on, do not count.
+nothing else, so an address in there was reached. Each ELF, at the addresses of the
+guest, has line tables of the FILEs, named as in the tree; in DIR/, with the slash, are
+llvm-dwarfdump and llvm-symbolizer. Tests in a FILE, from its #[kunit_tests] on, do not
+count.
 
 A function that is inlined everywhere has a copy that nobody calls. What has code of
 its own only there does not count if the function was run elsewhere: the head and the
@@ -19,6 +20,7 @@ those that were not, with their text, into the other FILE.
 
 import argparse
 import collections
+import itertools
 import pathlib
 import re
 import subprocess
@@ -68,7 +70,7 @@ def ends(texts):
 
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("--elf", required=True)
+    parser.add_argument("--elf", required=True, action="append")
     parser.add_argument("--tools", default="")
     parser.add_argument("--asm", required=True)
     parser.add_argument("--missed")
@@ -81,7 +83,8 @@ def main():
     lines = collections.defaultdict(bool)
     within, copies = collections.defaultdict(set), collections.defaultdict(set)
     functions_run, copies_run = set(), set()
-    for file, line, address, function, copy in rows(args.tools, args.elf, args.files):
+    places = itertools.chain(*(rows(args.tools, elf, args.files) for elf in args.elf))
+    for file, line, address, function, copy in places:
         if address in run:
             functions_run.add(function)
             copies_run.add(copy)
@@ -92,7 +95,7 @@ def main():
     lines = {place: was_run for place, was_run in lines.items()
              if was_run or copies[place] & copies_run or not within[place] & functions_run}
     if not lines:
-        sys.exit(f"coverage: {args.elf} has no line tables of these files")
+        sys.exit(f"coverage: there are no line tables of these files")
 
     total, hit = collections.Counter(), collections.Counter()
     for (file, _), was_run in lines.items():

@@ -8,8 +8,9 @@
 #   TIME=600  how long: seconds, or 10m, or 1h
 #   SEED      of what is random; printed at the start
 #
-# What is found is in $BUILD/fuzz. Fails if the kernel complains, or if a call has a
-# result that it cannot have. The last line has the figures.
+# What is found is in $BUILD/fuzz, and the lines of Rust that were never reached are in
+# $BUILD/fuzz/missed. Fails if the kernel complains, or if a call has a result that it
+# cannot have. The last line has the figures.
 
 set -u -o pipefail
 
@@ -24,7 +25,7 @@ export MODULE_KO=$BUILD/kasan/kernel/pidfd/rust_pidfd.ko
 export DIR=$dir
 # KASAN and kmemleak are what counts here; with the rest an input takes seconds under
 # emulation. For no5lvl see test-debug.sh.
-export APPEND=${APPEND-no5lvl slub_debug=- no_debug_objects page_poison=0 lockdep.prove_locking=0}
+export APPEND=${APPEND-no5lvl nokaslr slub_debug=- no_debug_objects page_poison=0 lockdep.prove_locking=0}
 
 time=${TIME:-600}
 case $time in
@@ -61,12 +62,32 @@ replay() {
 	echo "fuzz: to run that again: make LLVM=1 CONFIG_RUST=y fuzz REPLAY='$*'"
 }
 
-rm -rf "$dir/corpus" "$dir/recent" "$dir"/wrong-*
+# coverage: what QEMU has translated, in the kernel and in the module, which is linked to
+# where it was. What it calls elsewhere does not matter.
+coverage() {
+	mapfile -t sections <"$dir/sections"
+	"${LLVM_BIN}ld.lld" --noinhibit-exec "${sections[@]}" -o "$dir/module.elf" "$MODULE_KO" \
+		>"$log/fuzz-link.log" 2>&1
+	(cd "$top" && "$PYTHON" "$scripts/coverage.py" --asm "$asm" --elf "$BUILD/kasan/vmlinux" \
+		--elf "$dir/module.elf" --tools "$LLVM_BIN" --missed "$dir/missed" \
+		kernel/pidfd/*.rs $(find rust/kernel -name '*.rs' ! -name pidfd_broken.rs)) |
+		sed 's/^/coverage: /;s/$/ %/'
+	echo "coverage: these lines were not reached; Documentation/pidfd/testing.rst says why"
+	cat "$dir/missed"
+}
+
+rm -rf "$dir/corpus" "$dir/recent" "$dir"/wrong-* "$dir/missed"
 status=0
-CMD=$(printf '%q ' "$fuzz" --dir "$dir" --corpus "$source/corpus" --time "$time" \
-	${SEED:+--seed "$SEED"})
+asm=$log/fuzz.asm
+CMD="cd /sys/module/rust_pidfd/sections
+grep . .*text | sed 's/^/--section-start=/;s/:/=/' >$dir/sections
+$(printf '%q ' "$fuzz" --dir "$dir" --corpus "$source/corpus" --time "$time" ${SEED:+--seed "$SEED"}) &&
+rmmod rust_pidfd"
 export CMD TIMEOUT=$((time + 600))
-"$scripts/guest.sh" run | tee "$log/fuzz.log" || status=$?
+QEMU_OPTS="-d in_asm -dfilter 0xffffffff80000000+0x60000000 -D $asm" \
+	"$scripts/guest.sh" run | tee "$log/fuzz.log" || status=$?
+coverage
+rm -f "$asm"
 if compgen -G "$dir/wrong-*" >/dev/null; then
 	replay "$dir"/wrong-*
 elif [ "$status" != 0 ] && [ -d "$dir/recent" ]; then

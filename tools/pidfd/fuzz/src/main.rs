@@ -222,15 +222,6 @@ fn fuzz(options: &Options) -> Result<bool, String> {
         }
     }
 
-    let mut places: Vec<_> = executor.runner.covered.iter().collect();
-    places.sort();
-    let places: String = places.iter().map(|pc| format!("{pc:x}\n")).collect();
-    run::write(&options.dir.join("places"), places.as_bytes());
-    // Where those of the module began.
-    if let Ok(text) = fs::read("/sys/module/rust_pidfd/sections/.text") {
-        run::write(&options.dir.join("module"), &text);
-    }
-
     let Some(complaint) = executor.complaint else {
         return Ok(true);
     };
