@@ -118,13 +118,13 @@ part_races() {
 
 # Nor this: the module is loaded and unloaded ROUNDS times while they do.
 part_fire() {
-	TIMEOUT=$((5 * ${ROUNDS:-1000} + 600)) guest fire "cd $BUILD/kselftest/pidfd_rust &&
+	PATCHES=yes TIMEOUT=$((5 * ${ROUNDS:-1000} + 600)) guest fire "cd $BUILD/kselftest/pidfd_rust &&
 		ROUNDS=${ROUNDS:-1000} PIDFD_MODULE=$MODULE_KO ./fire_test"
 	results --name fire_test "$log/fire.log"
 }
 
 part_ours() {
-	TIMEOUT=3000 guest ours "$(kselftest pidfd_rust)"
+	PATCHES=yes TIMEOUT=3000 guest ours "$(kselftest pidfd_rust)"
 	results "$log/ours.log"
 }
 
@@ -185,7 +185,7 @@ part_programs() {
 }
 
 part_soak() {
-	TIMEOUT=3000 guest soak "PIDFD_MODULE=$MODULE_KO ROUNDS=${ROUNDS:-1000} $BUILD/kselftest/pidfd_rust/soak"
+	PATCHES=yes TIMEOUT=3000 guest soak "PIDFD_MODULE=$MODULE_KO ROUNDS=${ROUNDS:-1000} $BUILD/kselftest/pidfd_rust/soak"
 	results --name soak "$log/soak.log"
 	grep '^#' "$log/soak.log"
 }
