@@ -95,7 +95,7 @@ def main():
     lines = {place: was_run for place, was_run in lines.items()
              if was_run or copies[place] & copies_run or not within[place] & functions_run}
     if not lines:
-        sys.exit(f"coverage: there are no line tables of these files")
+        sys.exit("coverage: there are no line tables of these files")
 
     total, hit = collections.Counter(), collections.Counter()
     for (file, _), was_run in lines.items():

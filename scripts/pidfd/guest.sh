@@ -170,8 +170,8 @@ qemu+=(-no-reboot -pidfile "$run/qemu.pid")
 if ! { [ -r /dev/kvm ] && [ -w /dev/kvm ] && grep -qwE 'vmx|svm' /proc/cpuinfo; }; then
 	args+=(--disable-kvm)
 	# One emulated CPU may go on running code that another one has patched, such as jump
-	# labels and static calls: "Oops: int3". Before QEMU 8.1 that is seen every other minute,
-	# with 10.0 once in a thousand loads of the module while pidfds are made.
+	# labels and static calls: "Oops: int3". Before QEMU 8.1 that is common; with 10.0 it
+	# was seen once in some 800 loads of the module while pidfds were made.
 	version=$("$emulator" --version | sed -nE '1s/[^0-9]*([0-9]+\.[0-9]+).*/\1/p')
 	case ${PATCHES:-no},$version in
 	yes,* | *,[0-7].* | *,8.0) qemu+=(-accel "tcg,thread=single") ;;

@@ -59,6 +59,7 @@ test_variant() {
 	# then looks at an address takes it for wild, if page tables have five levels.
 	export APPEND=no5lvl
 
+	# shellcheck disable=SC2086 # $special is a list of words
 	# lockdep looks no further after its first complaint, nor after one by KASAN; RCU
 	# counts on it.
 	make_mistakes rcu_without_lock sleep_in_atomic lock_inversion out_of_bounds \

@@ -18,6 +18,7 @@
 
 #define STACK 65536
 #define ROUNDS 500
+#define INFO_SIZE 88
 
 /*
  * n rounds, or as many as there is time for: with KASAN, and emulated, one may take
@@ -34,7 +35,6 @@ static long now_ms(void)
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
-#define INFO_SIZE 88
 
 /* A suite whose tests look at one process that they have a pidfd of. */
 #define PEER_FIXTURE(name, clone_flags)					\
