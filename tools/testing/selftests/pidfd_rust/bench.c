@@ -20,14 +20,6 @@
 #define FORKS 401
 #define CLONES 2001
 
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1e9 + t.tv_nsec;
-}
-
 static void __attribute__((noreturn)) fail(const char *what)
 {
 	printf("Bail out! %s: %s\n", what, strerror(errno));
@@ -245,11 +237,11 @@ static void measure(const char *name, void (*op)(void), int n)
 	for (int i = 0; i < n / 10 + 1; i++)
 		op();
 	for (int round = 0; round < ROUNDS; round++) {
-		double start = now();
+		double start = nsec_now();
 
 		for (int i = 0; i < n; i++)
 			op();
-		cost[round] = (now() - start) / n;
+		cost[round] = (nsec_now() - start) / n;
 	}
 	tell(name, median(cost, ROUNDS));
 }
@@ -298,7 +290,7 @@ static double one_clone(bool three, unsigned long flags)
 		.exit_signal	= SIGCHLD,
 		.pidfd		= flags & CLONE_PIDFD ? ptr_to_u64(&fd) : 0,
 	};
-	double start = now();
+	double start = nsec_now();
 	long pid = clone_and_exit(three, &args, flags & CLONE_PIDFD ? &fd : NULL);
 
 	if (pid < 0)
@@ -307,7 +299,7 @@ static double one_clone(bool three, unsigned long flags)
 		fail("waitpid");
 	if (flags & CLONE_PIDFD)
 		close(fd);
-	return now() - start;
+	return nsec_now() - start;
 }
 
 /* In turn, as what a clone costs drifts with time; once the one first, once the other. */
@@ -339,7 +331,7 @@ static void measure_fork(void)
 	double cost[FORKS];
 
 	for (int i = 0; i < FORKS; i++) {
-		double start = now();
+		double start = nsec_now();
 		pid_t pid = syscall(__NR_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 
 		if (pid == 0)
@@ -347,7 +339,7 @@ static void measure_fork(void)
 		need(pid, "fork");
 		if (waitpid(pid, NULL, 0) != pid)
 			fail("waitpid");
-		cost[i] = now() - start;
+		cost[i] = nsec_now() - start;
 	}
 	tell("fork + exit + wait", least(cost, FORKS));
 }
@@ -372,14 +364,14 @@ static void measure_wake_up(void)
 		c.pid = create_child(&c.pidfd, 0);
 		if (c.pid == 0) {
 			read_nointr(pipe[0], &byte, 1);
-			*last = now();
+			*last = nsec_now();
 			_exit(0);
 		}
 		need(c.pid, "clone");
 		need(epoll_ctl(epoll, EPOLL_CTL_ADD, c.pidfd, &event), "epoll_ctl");
 		write_nointr(pipe[1], "", 1);
 		need(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
-		cost[i] = now() - *last;
+		cost[i] = nsec_now() - *last;
 		waitpid(c.pid, NULL, 0);
 		close(c.pidfd);
 		close(pipe[0]);
@@ -533,12 +525,12 @@ static void measure_cpus(const char *name, void (*op)(void), int n, bool own)
 			need(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
 			if (own)
 				on.pid = on.zombie_pid = getpid();
-			start = now();
+			start = nsec_now();
 			do {
 				for (int j = 0; j < 100; j++)
 					op();
 				ops += 100;
-				cost[i] = now() - start;
+				cost[i] = nsec_now() - start;
 			} while (cost[i] < 5e8);
 			cost[i] /= ops;
 			_exit(0);

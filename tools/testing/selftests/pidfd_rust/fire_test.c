@@ -5,7 +5,6 @@
  */
 #include <libgen.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "pidfd_module.h"
 #include "race.h"
@@ -55,34 +54,25 @@ static bool gets_on(struct stage *stage)
 	return false;
 }
 
-static long usec_since(const struct timespec *then)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (now.tv_sec - then->tv_sec) * 1000000 +
-	       (now.tv_nsec - then->tv_nsec) / 1000;
-}
-
 /*
  * Tries without a pause, while all actors begin new turns, or none. Counts the tries
  * that come while somebody uses the module.
  */
 static bool unload_under_fire(struct stage *stage, long *refused)
 {
-	struct timespec begin;
-	long turn = rand() % MOST_USEC, patience = MOST_USEC;
+	long turn = rand() % MOST_USEC, patience = MOST_USEC, begin = nsec_now();
 
-	clock_gettime(CLOCK_MONOTONIC, &begin);
 	while (unload_module()) {
+		long usec = (nsec_now() - begin) / 1000;
+
 		if (errno != EWOULDBLOCK || load(stage->is_wrong) ||
-		    usec_since(&begin) > PATIENCE_MS * 1000L)
+		    usec > PATIENCE_MS * 1000L)
 			return false;
 		++*refused;
-		if (usec_since(&begin) > turn) {
+		if (usec > turn) {
 			store(stage->quiet, !stage->quiet);
 			/* To become quiet takes longer than to begin. */
-			turn = usec_since(&begin) + rand() % (stage->quiet ? patience : 1000);
+			turn = usec + rand() % (stage->quiet ? patience : 1000);
 			patience *= 2;
 		}
 	}
@@ -122,8 +112,8 @@ static void fire_at(const char *name, int n)
 	int fd = sys_memfd_create("stage", 0), status, done = 0;
 	const char *wrong = NULL;
 	struct counts counts = {};
-	struct timespec begin;
 	struct stage *stage;
+	long begin;
 	pid_t pid;
 
 	if (fd < 0 || ftruncate(fd, sizeof(*stage)))
@@ -135,7 +125,7 @@ static void fire_at(const char *name, int n)
 	if (pid < 0)
 		ksft_exit_fail_perror("fork()");
 
-	clock_gettime(CLOCK_MONOTONIC, &begin);
+	begin = nsec_now();
 	for (done = 0; !wrong && done < n; done++)
 		wrong = swap(stage, &counts);
 	if (wrong) {
@@ -146,7 +136,7 @@ static void fire_at(const char *name, int n)
 	if (load(stage->is_wrong))
 		ksft_print_msg("%s: %s\n", name, stage->wrong);
 	ksft_print_msg("%s: %d swaps in %ld ms, %ld rounds, %ld pidfds by Rust, %ld refusals\n",
-		       name, done, usec_since(&begin) / 1000, counts.rounds,
+		       name, done, (nsec_now() - begin) / 1000000, counts.rounds,
 		       counts.by_rust, counts.refused);
 
 	store(stage->over, true);

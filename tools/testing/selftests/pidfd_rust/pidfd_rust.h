@@ -15,6 +15,7 @@
 #include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <time.h>
 
 #include "../pidfd/pidfd.h"
 #include "../kselftest_harness.h"
@@ -129,6 +130,14 @@ static inline bool rust_serves(void)
 {
 	mount_debugfs();
 	return rust_created() >= 0 && rust_open() >= 0;
+}
+
+static inline long nsec_now(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
 /*

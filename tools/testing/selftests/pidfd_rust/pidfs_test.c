@@ -24,16 +24,17 @@
  * n rounds, or as many as there is time for: with KASAN, and emulated, one may take
  * fifty times as long as without.
  */
-#define ENOUGH_MS 5000
+#define ENOUGH_SEC 5
 #define for_rounds(i, n) \
-	for (long i = 0, end_ms = now_ms() + ENOUGH_MS; i < (n) && now_ms() < end_ms; i++)
+	for (long i = 0, end = nsec_now() + ENOUGH_SEC * 1000000000L; one_more(i, n, end); i++)
 
-static long now_ms(void)
+static bool one_more(long i, long n, long end)
 {
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+	if (i < n && nsec_now() >= end) {
+		ksft_print_msg("%ld rounds of %ld in %d seconds\n", i, n, ENOUGH_SEC);
+		return false;
+	}
+	return i < n;
 }
 
 /* A suite whose tests look at one process that they have a pidfd of. */

@@ -750,11 +750,9 @@ static void act(void (*turn)(void), bool receives)
 {
 	/* What is under way is received to the last. */
 	const bool *end = receives ? &stage->nothing_sent : &stage->over;
-	struct timespec now;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	srand(now.tv_nsec ^ gettid());
+	srand(nsec_now() ^ gettid());
 	while (!load(*end)) {
 		turn();
 		while (load(stage->quiet) && !load(*end) && !receives)
