@@ -76,7 +76,7 @@ coverage() {
 	cat "$dir/missed"
 }
 
-rm -rf "$dir/corpus" "$dir/recent" "$dir"/wrong-* "$dir/missed"
+rm -rf "$dir/corpus" "$dir/recent" "$dir"/wrong-* "$dir/missed" "$dir/sections"
 status=0
 asm=$log/fuzz.asm
 CMD="cd /sys/module/rust_pidfd/sections
@@ -86,7 +86,7 @@ rmmod rust_pidfd"
 export CMD TIMEOUT=$((time + 600))
 QEMU_OPTS="-d in_asm -dfilter 0xffffffff80000000+0x60000000 -D $asm" \
 	"$scripts/guest.sh" run | tee "$log/fuzz.log" || status=$?
-coverage
+[ ! -s "$dir/sections" ] || coverage
 rm -f "$asm"
 if compgen -G "$dir/wrong-*" >/dev/null; then
 	replay "$dir"/wrong-*
