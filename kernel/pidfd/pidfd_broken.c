@@ -7,6 +7,7 @@
 #include <linux/cleanup.h>
 #include <linux/compiler.h>
 #include <linux/completion.h>
+#include <linux/gfp.h>
 #include <linux/kthread.h>
 #include <linux/list.h>
 #include <linux/module.h>
@@ -31,6 +32,40 @@ static void use_after_free(void)
 	OPTIMIZER_HIDE_VAR(numbers);
 	kfree(numbers);
 	pr_info("number %d\n", READ_ONCE(numbers[1]));
+}
+
+/* SLUB_DEBUG: what is written is found when the memory goes back. */
+static void write_after_free(void)
+{
+	struct kmem_cache *cache = kmem_cache_create("pidfd_broken", 64, 0, SLAB_NO_MERGE, NULL);
+	u64 *numbers;
+
+	if (!cache)
+		return;
+	numbers = kmem_cache_alloc(cache, GFP_KERNEL);
+	if (numbers) {
+		OPTIMIZER_HIDE_VAR(numbers);
+		kmem_cache_free(cache, numbers);
+		WRITE_ONCE(numbers[1], 1);
+	}
+	kmem_cache_destroy(cache);
+}
+
+/* PAGE_POISONING: when it is handed out again. */
+static void write_to_free_page(void)
+{
+	u64 *numbers = (u64 *)__get_free_page(GFP_KERNEL);
+	unsigned long again[64];
+
+	if (!numbers)
+		return;
+	OPTIMIZER_HIDE_VAR(numbers);
+	free_page((unsigned long)numbers);
+	WRITE_ONCE(numbers[1], 1);
+	for (int i = 0; i < ARRAY_SIZE(again); i++)
+		again[i] = __get_free_page(GFP_KERNEL);
+	for (int i = 0; i < ARRAY_SIZE(again); i++)
+		free_page(again[i]);
 }
 
 /* UBSAN. */
@@ -158,6 +193,8 @@ static const struct {
 	void (*make)(void);
 } mistakes[] = {
 	{ "use_after_free", use_after_free },
+	{ "write_after_free", write_after_free },
+	{ "write_to_free_page", write_to_free_page },
 	{ "out_of_bounds", out_of_bounds },
 	{ "leak", leak },
 	{ "sleep_in_atomic", sleep_in_atomic },
