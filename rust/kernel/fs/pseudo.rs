@@ -21,8 +21,10 @@
 //! - A mount is released after the dentry that was found in it. [`Mount`]'s destructor waits for
 //!   everybody who still holds the mount, and so for who has just given up an inode but not yet
 //!   left the code of the module, or is about to look at its tables.
-//! - Who walks through all super blocks may look at the type of the file system even later than
-//!   that: the [`FileSystemType`] is not the module's.
+//! - Who walks through all super blocks may look at their operations without a mount, and may even
+//!   be the last who has one. For these the destructor waits as well.
+//! - The type of the file system may be looked at even later than that: the [`FileSystemType`] is
+//!   not the module's.
 
 use crate::{
     bindings,
@@ -72,11 +74,16 @@ use crate::{
         atomic::{
             Acquire,
             Atomic,
+            AtomicFlag,
+            Full,
             Relaxed,
             Release, //
         }, //
     },
-    types::Opaque, //
+    types::{
+        Opaque,
+        ScopeGuard, //
+    }, //
 };
 use core::{
     marker::PhantomData,
@@ -161,10 +168,12 @@ pub trait PseudoFileSystem: Sized + 'static {
 ///
 /// - `stashed` comes first, for C to find it by the super block's `s_fs_info`.
 /// - `mnt` is null, or the mount that a [`Mount`] owns.
+/// - `claimed` is true while there is a [`Mount`], or somebody makes one.
 #[repr(C)]
 pub struct PseudoFs<T: PseudoFileSystem> {
     stashed: bindings::stashed_operations,
     mnt: Atomic<*mut bindings::vfsmount>,
+    claimed: AtomicFlag,
     shelves: Shelves,
     files: &'static FileOperationsTable<T::Files>,
     _file_system: PhantomData<fn() -> T>,
@@ -180,6 +189,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
                 init_inode: Some(Self::init_inode),
             },
             mnt: Atomic::new(ptr::null_mut()),
+            claimed: AtomicFlag::new(false),
             shelves: Shelves::new(),
             files,
             _file_system: PhantomData,
@@ -213,9 +223,10 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
     /// - [`ENOMEM`] if memory runs out.
     #[doc(alias = "kern_mount")]
     pub fn mount(&'static self, fs_type: &'static FileSystemType) -> Result<Mount<T>> {
-        if !self.mnt.load(Relaxed).is_null() {
+        if self.claimed.xchg(true, Full) {
             return Err(EBUSY);
         }
+        let claim = ScopeGuard::new(|| self.claimed.store(false, Release));
 
         self.shelves.alloc()?;
 
@@ -234,6 +245,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         // SAFETY: The mount is valid, and nobody has found anything in it yet.
         unsafe { (*(*mnt).mnt_sb).s_fs_info = ptr::from_ref(self).cast_mut().cast() };
         self.mnt.store(mnt, Release);
+        claim.dismiss();
 
         // INVARIANT: It was mounted just now.
         Ok(Mount(self))
@@ -563,12 +575,15 @@ impl<T: PseudoFileSystem> Drop for Mount<T> {
         let mnt = self.0.mnt.load(Acquire);
         self.0.mnt.store(ptr::null_mut(), Relaxed);
         // SAFETY: By the type invariants this is a mount that is ours to give up, and nobody makes
-        // any more paths in it. All files are closed that could leave something on a shelf: each
-        // has a hold on the module.
+        // any more paths in it. Whoever closes a file, which may leave something on a shelf, has the
+        // mount until that is done, for which the first call waits; the last one takes the super
+        // block that we get from it.
         unsafe {
+            let sb = bindings::kern_unmount_wait(mnt);
             self.0.shelves.free();
-            bindings::kern_unmount_wait(mnt);
+            bindings::deactivate_super_wait(sb);
         }
+        self.0.claimed.store(false, Release);
     }
 }
 
@@ -600,8 +615,13 @@ mod tests {
             }, //
         },
         sync::poll::PollTable,
+        time::{
+            delay::fsleep,
+            Delta, //
+        },
         types::Opaque,
-        wait_queue::WaitQueueHead, //
+        wait_queue::WaitQueueHead,
+        workqueue, //
     };
     use core::mem::{
         self,
@@ -869,6 +889,30 @@ mod tests {
         assert_eq!(mount.super_block().magic(), 0x7e57);
         drop(mount);
         drop(super::tests::mount());
+    }
+
+    #[test]
+    fn is_not_unmounted_under_who_walks_through_all_super_blocks() {
+        static HAS_LET_GO: Atomic<bool> = Atomic::new(false);
+
+        let mount = mount();
+        // SAFETY: It is mounted, and so has a super block, to which we take a reference.
+        let sb = unsafe {
+            let sb = (*THINGS.mnt.load(Relaxed)).mnt_sb;
+            bindings::refcount_inc(&raw mut (*sb).s_passive);
+            sb as usize
+        };
+        HAS_LET_GO.store(false, Relaxed);
+        workqueue::system()
+            .try_spawn(GFP_KERNEL, move || {
+                fsleep(Delta::from_millis(50));
+                HAS_LET_GO.store(true, Relaxed);
+                // SAFETY: The reference was taken above.
+                unsafe { bindings::put_super(sb as *mut _) };
+            })
+            .unwrap();
+        drop(mount);
+        assert!(HAS_LET_GO.load(Relaxed));
     }
 
     #[test]
