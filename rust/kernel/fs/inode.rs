@@ -78,7 +78,7 @@ impl Inode {
 
 /// An inode that nobody else can see yet.
 ///
-/// A regular file that only its owner can read, until something else is said.
+/// An immutable regular file that nobody may read or write, until something else is said.
 #[repr(transparent)]
 pub struct NewInode(Opaque<bindings::inode>);
 
@@ -115,7 +115,7 @@ impl NewInode {
     /// Adds permission bits.
     #[inline]
     pub fn add_mode(&mut self, mode: u16) {
-        self.inode().i_mode |= mode;
+        self.inode().i_mode |= mode & 0o7777;
     }
 }
 
@@ -264,7 +264,9 @@ impl<T: InodeOperations> InodeOperationsTable<T> {
 
         // SAFETY: Inodes with this table stand for a `T::Object`.
         match T::listxattr(unsafe { inode.object() }, list) {
-            Ok(size) => size as isize,
+            // C copies as much to user space.
+            Ok(len) if !buffer.is_null() && len > size => ERANGE.to_errno() as isize,
+            Ok(len) => len as isize,
             Err(err) => err.to_errno() as isize,
         }
     }

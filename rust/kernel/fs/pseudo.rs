@@ -324,6 +324,8 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         unsafe {
             (*dentry.as_ptr()).d_fsdata = ptr::null_mut();
             let inode = (*dentry.as_ptr()).d_inode;
+            (*inode).i_flags = bindings::S_IMMUTABLE;
+            (*inode).i_mode = bindings::S_IFREG as u16;
             bindings::simple_inode_init_ts(inode);
             to_result(Self::init_inode(inode, data))?;
         }
@@ -773,6 +775,9 @@ mod tests {
         }
 
         fn listxattr(thing: &Thing, list: XattrList<'_>) -> Result<usize> {
+            if thing.number == BOASTFUL {
+                return Ok(17);
+            }
             thing.xattrs().list(list)
         }
     }
@@ -783,6 +788,9 @@ mod tests {
         const PREFIX: &'static CStr = c"trusted.";
 
         fn get(thing: &Thing, name: XattrName<'_>, value: XattrValue<'_>) -> Result<usize> {
+            if thing.number == BOASTFUL {
+                return Ok(17);
+            }
             thing.xattrs().get(name, value)
         }
 
@@ -847,7 +855,9 @@ mod tests {
         fn init_inode(thing: &Thing, inode: &mut NewInode) {
             inode.set_number(thing.number, 3);
             inode.change_flags(S_PRIVATE, S_IMMUTABLE);
-            inode.add_mode(0o700);
+            if thing.number != UNREADABLE {
+                inode.add_mode(0o700);
+            }
         }
 
         fn statfs(sb: &SuperBlock, stat: &mut StatFs) -> Result {
@@ -859,6 +869,8 @@ mod tests {
     const UNOPENABLE: u64 = 1001;
     const UNSTASHED: u64 = 1002;
     const UNKNOWN: u64 = 1003;
+    const BOASTFUL: u64 = 1004;
+    const UNREADABLE: u64 = 1005;
 
     static FILES: FileOperationsTable<ThingFs> = FileOperationsTable::new();
     static THINGS: PseudoFs<ThingFs> = PseudoFs::new(&FILES);
@@ -988,7 +1000,7 @@ mod tests {
 
         // This thread may come to another CPU, with another shelf; but not every time.
         for _ in 0..100 {
-            let (one, two) = (Thing::new(1), Thing::new(2));
+            let (one, two) = (Thing::new(1), Thing::new(UNREADABLE));
             let path = THINGS.path(&one).unwrap();
             let first = dentry(&path);
             retire(path);
@@ -1000,8 +1012,10 @@ mod tests {
                 continue;
             }
             assert_eq!(two.refs(), 2);
-            // SAFETY: The dentry is valid.
-            assert_eq!(unsafe { (*(*first).d_inode).i_ino }, 2);
+            // SAFETY: The dentry is valid, and has an inode.
+            let inode = unsafe { &*(*first).d_inode };
+            assert_eq!(inode.i_ino, UNREADABLE);
+            assert_eq!(u32::from(inode.i_mode), bindings::S_IFREG);
             assert!(ThingFs::stash(&one).unwrap().get().is_none());
             assert_ne!(dentry(&THINGS.path(&one).unwrap()), first);
             return;
@@ -1265,6 +1279,23 @@ mod tests {
 
         assert_eq!(set(&path, None, 0), 0);
         assert_eq!(get(&path, &mut buffer), ENODATA.to_errno() as isize);
+    }
+
+    /// C gives as much of its buffer to user space as it is told of.
+    #[test]
+    fn no_more_is_told_of_xattrs_than_there_is_room_for() {
+        let _mount = mount();
+        let path = THINGS.path(&Thing::new(BOASTFUL)).unwrap();
+        let mut buffer = [0; 17];
+
+        assert_eq!(get(&path, &mut buffer), 17);
+        assert_eq!(get(&path, &mut buffer[..16]), ERANGE.to_errno() as isize);
+        for (len, want) in [(17, 17), (16, ERANGE.to_errno() as isize)] {
+            // SAFETY: The dentry is valid, and there is room for what we say.
+            let listed =
+                unsafe { bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), len) };
+            assert_eq!(listed, want);
+        }
     }
 
     #[test]

@@ -176,7 +176,12 @@ impl<T: XattrHandler> XattrHandlers<T> {
 
         from_result(|| {
             // SAFETY: Inodes with this handler stand for a `T::Object`.
-            T::get(unsafe { inode.object() }, name, value).map(|size| size as c_int)
+            let len = T::get(unsafe { inode.object() }, name, value)?;
+            // C copies as much to user space.
+            if !buffer.is_null() && len > size {
+                return Err(ERANGE);
+            }
+            c_int::try_from(len).map_err(|_| E2BIG)
         })
     }
 
