@@ -75,7 +75,8 @@ __rust_helper bool rust_helper_task_final_exit_code(struct task_struct *task,
 
 __rust_helper pid_t rust_helper_task_ppid_vnr(struct task_struct *task)
 {
-	return task_ppid_vnr(task);
+	/* pid_alive() reads the pid that detach_pid() clears, both without a mark. */
+	return data_race(task_ppid_vnr(task));
 }
 
 __rust_helper pid_t rust_helper_task_tgid_vnr(struct task_struct *task)
