@@ -359,7 +359,7 @@ impl Task {
     ///
     /// Unlike [`Record::exit`] it does so from the moment on at which this is settled. Who is woken
     /// by the exit of a task that nobody waits for may find no record yet, but finds this: it waits
-    /// for `exit_notify()` to make up its mind. Takes `tasklist_lock`.
+    /// for `exit_notify()` to make up its mind. Takes `tasklist_lock`: not for [`Wake::wake`].
     pub fn final_exit(&self) -> Option<Exit> {
         if self.exit_state() == 0 {
             return None;
@@ -421,11 +421,15 @@ impl Task {
 }
 
 /// What a [`Watch`] calls.
-pub trait Wake: Send + Sync {
+///
+/// It borrows nothing: a [`Watch`] that is forgotten stays in the queue.
+pub trait Wake: Send + Sync + 'static {
     /// Called when `pid` exits, and again when it is reaped, or for no reason at all.
     ///
-    /// Atomic context: the wait queue's lock is held and interrupts are off. Must not sleep, and
-    /// must not touch the wait queue.
+    /// Atomic context: the wait queue's lock is held and interrupts are off, and so is, depending on
+    /// what happened, `tasklist_lock` for writing or the signal lock of the task. Must not sleep, nor
+    /// touch the wait queue, and so must not call [`Pid::register`], [`Task::final_exit`] or
+    /// [`Task::send_signal`].
     fn wake(&self, pid: &Pid);
 }
 

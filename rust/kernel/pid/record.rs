@@ -334,12 +334,12 @@ impl Pid {
     }
 
     /// Returns the number that stands for it in file systems: unique among all pids that there ever
-    /// are.
+    /// are. 0 while the process or thread is being made.
     #[inline]
     pub fn ino(&self) -> u64 {
-        // SAFETY: By the type invariants, `self` is valid; `ino` does not change once the pid can
-        // be found.
-        unsafe { (*self.as_ptr()).__bindgen_anon_1.ino }
+        // SAFETY: By the type invariants, `self` is valid. `pidfs_add_pid()` sets the number when
+        // the pid can be found by its others already, in one go.
+        unsafe { Atomic::from_ptr(&raw mut (*self.as_ptr()).__bindgen_anon_1.ino) }.load(Relaxed)
     }
 }
 
