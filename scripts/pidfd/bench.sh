@@ -53,6 +53,7 @@ MODULE=no TIMEOUT=3000 CMD="
 		echo 'run rust'; $bench; $bench $also
 		[ \$(cat /sys/kernel/debug/rust_pidfd/created) -gt 1000 ]
 		for ((j = 0; j < 50; j++)); do rmmod rust_pidfd 2>/dev/null && break; sleep 0.1; done
+		[ ! -e /sys/module/rust_pidfd ]
 		echo 'run again'; $bench; $bench $also
 	done" "$scripts/guest.sh" run >"$BUILD/bench/raw" || status=$?
 [ "$status" = 0 ] || {

@@ -115,7 +115,11 @@ configure() {
 		*)
 			grep -qxF "$line" "$obj/.config" || die "$line does not take in $obj/.config" ;;
 		esac
-	done
+	done || {
+		# Not to be taken for good the next time.
+		touch -d @0 "$obj/.config"
+		exit 1
+	}
 }
 
 # The custom kernel's tree, out of the source and what is ours.
@@ -262,6 +266,7 @@ misconfigured() {
 	obj=$BUILD/misconfigured
 	mkdir -p "$obj"
 	sed 's/^CONFIG_SCHEDSTATS=y/CONFIG_SCHEDSTATS=n/' "$BUILD/kernel/.config" >"$obj/.config"
+	rm -f "$log/misconfigured.log"
 	kmake -C "$tree" O="$obj" olddefconfig >"$log/misconfigured-config.log" 2>&1
 	run "a kernel crate that must not build" "$log/misconfigured.log" -C "$tree" O="$obj" rust/kernel.o
 }

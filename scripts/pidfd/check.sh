@@ -37,6 +37,7 @@ user+=,COMPLEX_MACRO,MACRO_WITH_FLOW_CONTROL,MULTISTATEMENT_MACRO_USE_DO_WHILE,S
 
 checkpatch() {
 	local said
+	perl "$tree/scripts/checkpatch.pl" --version >/dev/null || return
 	said=$(perl "$tree/scripts/checkpatch.pl" --no-tree --quiet --terse --show-types --file "$@" |
 		grep -v '^total: 0 errors, 0 warnings,\( 0 checks,\)\? [0-9]* lines')
 	echo -n "${said:+$said

@@ -65,6 +65,8 @@ is "KERNEL_SRC that is no kernel is one line" one_line "is not a kernel source t
 is "and the kernel built before is still there" test -f "$obj/Module.symvers"
 make_ bench ICOUNT=maybe
 is "bench with ICOUNT that makes no sense is one line" one_line "ICOUNT=maybe is neither yes nor no"
+make_ test TESTS='kunit upstrem'
+is "test with a part that there is not is one line" one_line "there is no part upstrem"
 make_ modules
 is "modules without KDIR is one line" one_line "KDIR=DIR"
 make_ modules KDIR="$tmp"

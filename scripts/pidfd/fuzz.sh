@@ -82,10 +82,12 @@ asm=$log/fuzz.asm
 CMD="cd /sys/module/rust_pidfd/sections
 grep . .*text | sed 's/^/--section-start=/;s/:/=/' >$dir/sections
 $(printf '%q ' "$fuzz" --dir "$dir" --corpus "$source/corpus" --time "$time" ${SEED:+--seed "$SEED"}) &&
+{ [ \$(cat /sys/kernel/debug/rust_pidfd/created) -gt 0 ] || { echo 'pidfd-fuzz: Rust made no pidfd'; false; }; } &&
 rmmod rust_pidfd"
 export CMD TIMEOUT=$((time + 600))
 QEMU_OPTS="-d in_asm -dfilter 0xffffffff80000000+0x60000000 -D $asm" \
 	"$scripts/guest.sh" run | tee "$log/fuzz.log" || status=$?
+[ "$status" -lt 128 ] || exit "$status" # Ctrl-C
 [ ! -s "$dir/sections" ] || coverage
 rm -f "$asm"
 if compgen -G "$dir/wrong-*" >/dev/null; then

@@ -53,7 +53,7 @@ complaints+='|VFS: (Busy inodes|Close: file count)'
 # C has data races that are none of ours: those are that Rust is one side of, or a
 # function that is about pidfds.
 races='BUG: KCSAN: data-race in '
-our_races="$races.*(pidf[ds]_|rust_| _R)"
+our_races="$races.*(pidf[ds]|rust_| _R)"
 # The time stamp, and the caller with CONFIG_PRINTK_CALLER.
 stamp='^\[ *[0-9]+\.[0-9]+\](\[[^]]*\])? '
 
@@ -114,7 +114,8 @@ log=${GUEST_LOG:-$BUILD/log/guest.log}
 for ((n = 2; ; n++)); do
 	exec 9>>"$log"
 	flock -n 9 && break
-	log=${GUEST_LOG:-$BUILD/log/guest}.$n.log
+	[ -z "${GUEST_LOG-}" ] || die 2 "another guest writes to $GUEST_LOG"
+	log=$BUILD/log/guest.$n.log
 done
 : >"$log"
 
@@ -122,6 +123,7 @@ run=$(mktemp -d "$BUILD/guest.XXXXXX")
 vm='' out='' err='' watch=''
 # shellcheck disable=SC2317 # the trap below calls it
 cleanup() {
+	trap '' HUP INT TERM
 	[ -z "$vm" ] || kill "$vm" 2>/dev/null || :
 	{ kill "$(cat "$run/qemu.pid")" || :; } 2>/dev/null
 	[ -z "$out" ] || kill "$out" "$err" 2>/dev/null || :

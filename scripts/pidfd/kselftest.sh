@@ -25,7 +25,11 @@ mkfifo "$tmp/pipe"
 echo "TAP version 13"
 for what in "$@"; do
 	[[ $what = *:* ]] && words=$what$ || words=$what:
-	for test in $(grep "^$words" kselftest-list.txt); do
+	tests=$(grep "^$words" kselftest-list.txt) || {
+		echo "# selftests: ${what/:/: } missing"
+		echo "not ok 1 selftests: ${what/:/: } # is not installed"
+	}
+	for test in $tests; do
 		if [[ " ${LEAVE_OUT-} " = *" $test "* ]]; then
 			echo "# selftests: ${test/:/: }"
 			echo "ok 1 selftests: ${test/:/: } # SKIP left out: too many processes, or too little time, for what is this slow"

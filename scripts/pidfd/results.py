@@ -2,12 +2,12 @@
 # SPDX-License-Identifier: GPL-2.0
 """Read the TAP of a test run, say what failed, and count.
 
-results.py [--expected FILE] [--suite NAME] TAP
+results.py [--expected FILE] [--suite NAME] [--name NAME --status N] TAP
 
 TAP is the output of run_kselftest.sh, of KUnit in a kernel log (--suite NAME
-counts the suites below it only), or of one program. What counts is what is
-printed innermost: a program that exits with 0 after a failed case has failed,
-and so has one that says nothing.
+counts the suites below it only), or of one program, NAME, that ended with status
+N. What counts is what is printed innermost: a program that exits with 0 after a
+failed case has failed, and so has one that says nothing.
 
 FILE names programs that are expected to fail, one a line, as COLLECTION:PROGRAM
 and a reason. Their failed cases count as skipped. One that passes is a failure.
@@ -70,7 +70,7 @@ class Program:
         elif bad_totals and not self.failed:
             self.failed.append(f"{bad_totals} cases by its totals")
         elif not ran:
-            self.passed += 1
+            self.failed.append("the program printed no result")
         elif self.plan and ran < self.plan:
             self.failed.append(f"{self.plan - ran} of {self.plan} cases did not run")
 
@@ -124,6 +124,7 @@ def main():
     parser.add_argument("--expected")
     parser.add_argument("--suite")
     parser.add_argument("--name", default="program")
+    parser.add_argument("--status", type=int, default=0)
     parser.add_argument("tap")
     args = parser.parse_args()
 
@@ -148,7 +149,7 @@ def main():
         if not programs[args.name].plan and not programs[args.name].failed:
             programs[args.name].failed.append("it printed no plan")
         else:
-            programs[args.name].end(False, None)
+            programs[args.name].end(args.status, f"exit={args.status}")
 
     passed = failed = skipped = 0
     if not programs:
@@ -167,7 +168,7 @@ def main():
             failed += len(program.failed)
             for case in program.failed:
                 print(f"FAIL {name}: {case}")
-        else:
+        elif program.passed:
             print(f"ok {name}: {program.passed} cases")
         for case, reason in program.skipped:
             print(f"skip {name}: {case}: {reason}")

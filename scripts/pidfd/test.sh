@@ -6,6 +6,7 @@
 # repeat races fire. The last line counts.
 #
 # Full output goes to LOG ($BUILD/log). SELFTESTS=built: they are there already.
+# BY_C=no: do not have C do the same, to compare.
 
 set -u -o pipefail
 
@@ -26,6 +27,10 @@ limit=${LIMIT:-400}
 results() {
 	local out
 	out=$("$PYTHON" "$scripts/results.py" "$@")
+	if [ -z "$out" ]; then
+		fail "results: nothing can be read in ${*: -1}"
+		return
+	fi
 	sed '$d' <<<"$out"
 	# shellcheck disable=SC2046 # three numbers
 	count $(tail -n 1 <<<"$out")
@@ -44,6 +49,13 @@ guest() {
 	return "$status"
 }
 
+# program NAME COMMAND: a single one, which prints TAP.
+program() {
+	local status=0
+	guest "$1" "$2" || status=$?
+	results --name "$1" --status "$status" "$log/$1.log"
+}
+
 # Prints its own results, of which the last line counts.
 part_models() {
 	counted "$scripts/models.sh"
@@ -54,23 +66,25 @@ part_kunit() {
 	results --suite 'rust_.*' "$log/kunit.dmesg"
 	local examples cases
 	examples=$(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|namespace|fs_[a-z_]*|seq_file|wait_queue)_rs' "$log/kunit.dmesg")
-	cases=$(sed -nE 's/.*# rust_(pid|pidfd|pid_record|namespace|pseudo_fs|seq_file_put|user_struct|cred_ids|wait_queue): pass:([0-9]+).*/\2/p' "$log/kunit.dmesg" |
-		awk '{ n += $1 } END { print n + 0 }')
+	cases=$("$PYTHON" "$scripts/results.py" --suite "rust_(pid|pidfd|pid_record|namespace|pseudo_fs|seq_file_put|user_struct|cred_ids|wait_queue)" \
+		"$log/kunit.dmesg" | tail -n 1 | cut -d' ' -f1)
 	echo "of these, of the abstractions here: $examples examples and $cases cases"
 }
 
 # Inside a guest: run what WHAT... names, as kselftest.sh takes it.
 kselftest() {
-	echo "cd $BUILD/kselftest && LEAVE_OUT='${LEAVE_OUT-}' RACE_SECONDS=${RACE_SECONDS-} PIDFD_MODULE=$MODULE_KO $scripts/kselftest.sh $limit $*"
+	echo "cd $BUILD/kselftest && LEAVE_OUT='${LEAVE_OUT-}' BY_C=${BY_C-} RACE_SECONDS=${RACE_SECONDS-} \
+		${ROUNDS:+ROUNDS=$ROUNDS} PIDFD_MODULE=$MODULE_KO $scripts/kselftest.sh $limit $*"
 }
 
 part_upstream() {
 	# Behind the tests: the module's count, whether C was called, and whether that
 	# could be told.
 	TIMEOUT=3000 guest upstream "
-		$scripts/twins.sh count
+		[ '${BY_C-}' = no ] || $scripts/twins.sh count
 		$(kselftest "${upstream[@]}" "${programs[@]}")
 		echo made \$(cat /sys/kernel/debug/rust_pidfd/created)
+		[ '${BY_C-}' != no ] || exit
 		$scripts/twins.sh report | sed 's/^/rust /'
 		for ((i = 0; i < 100; i++)); do rmmod rust_pidfd && break; sleep 0.1; done
 		$BUILD/kselftest/pidfd_rust/differ >/tmp/differ || tail -n 1 /tmp/differ
@@ -83,6 +97,11 @@ part_upstream() {
 		ok "upstream: $created pidfds were made by Rust"
 	else
 		fail "upstream: the module made '$created' pidfds: somebody else served them"
+	fi
+	if [ "${BY_C-}" = no ]; then
+		echo "skip twins: BY_C=no, and without C there is nothing to compare with"
+		count 0 0 1
+		return
 	fi
 	called=$(awk '/^rust twin / && $4 { printf "%s %s(), %d times", sep, $3, $4; sep = "," }' "$log/upstream.log")
 	uncounted=$(awk '/^c twin / && !$4 { printf "%s %s()", sep, $3; sep = "," }' "$log/upstream.log")
@@ -118,14 +137,15 @@ part_races() {
 
 # Nor this: the module is loaded and unloaded ROUNDS times while they do.
 part_fire() {
-	PATCHES=yes TIMEOUT=$((5 * ${ROUNDS:-1000} + 600)) guest fire "cd $BUILD/kselftest/pidfd_rust &&
+	PATCHES=yes TIMEOUT=$((5 * ${ROUNDS:-1000} + 600)) program fire "cd $BUILD/kselftest/pidfd_rust &&
 		ROUNDS=${ROUNDS:-1000} PIDFD_MODULE=$MODULE_KO ./fire_test"
-	results --name fire_test "$log/fire.log"
 }
 
 part_ours() {
 	PATCHES=yes TIMEOUT=3000 guest ours "$(kselftest pidfd_rust)"
 	results "$log/ours.log"
+	sed -nE 's/.*:([0-9]+) faults walked, ([0-9]+) .*/\1 \2/p' "$log/ours.log" |
+		awk '{ n += $1; bad += $2 } END { print "of these:", n, "faults injected, one by one;", bad, "made a call fail" }'
 }
 
 # The same, and all of upstream's, where there is no module, and so all code stays
@@ -166,13 +186,11 @@ part_programs() {
 	echo "test: building the tokio program; log in $log/tokio-build.log"
 	if "$CARGO" build --locked --release --manifest-path "$tests/tokio/Cargo.toml" \
 		--target-dir "$target" >"$log/tokio-build.log" 2>&1; then
-		guest tokio "$target/release/tokio-pidfd"
-		results --name tokio "$log/tokio.log"
+		program tokio "$target/release/tokio-pidfd"
 	else
 		fail "tokio: cannot be built; see $log/tokio-build.log"
 	fi
-	guest python "$PYTHON $tests/python_test.py"
-	results --name python "$log/python.log"
+	program python "$PYTHON $tests/python_test.py"
 	# Its exit status, and that Rust served it.
 	guest sample "$BUILD/samples/pidfd-metadata && [ \$(cat /sys/kernel/debug/rust_pidfd/created) -gt 0 ]" &&
 		count 1 0 0 || fail "sample: pidfd-metadata failed; see $log/sample.log"
@@ -185,8 +203,7 @@ part_programs() {
 }
 
 part_soak() {
-	PATCHES=yes TIMEOUT=3000 guest soak "PIDFD_MODULE=$MODULE_KO ROUNDS=${ROUNDS:-1000} $BUILD/kselftest/pidfd_rust/soak"
-	results --name soak "$log/soak.log"
+	PATCHES=yes TIMEOUT=3000 program soak "PIDFD_MODULE=$MODULE_KO ROUNDS=${ROUNDS:-1000} $BUILD/kselftest/pidfd_rust/soak"
 	grep '^#' "$log/soak.log"
 }
 
@@ -195,9 +212,15 @@ part_frontdoor() {
 	results --name frontdoor "$log/frontdoor.log"
 }
 
+parts=${TESTS:-models kunit upstream ours builtin programs soak frontdoor}
+for part in $parts; do
+	declare -F "part_$part" >/dev/null && continue
+	echo "test: TESTS=$parts: there is no part $part" >&2
+	exit 2
+done
 mkdir -p "$log"
 [ -n "${SELFTESTS-}" ] || build_selftests
-for part in ${TESTS:-models kunit upstream ours builtin programs soak frontdoor}; do
+for part in $parts; do
 	echo "test: $part"
 	"part_$part"
 done

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # The same system calls by C, by Rust and by C again: the module makes no
-# difference to what they return. PIDFD_MODULE says where it is.
+# difference to what they return. PIDFD_MODULE says where it is. BY_C=no: Rust makes
+# them, and no more.
 
 set -u
 
@@ -55,22 +56,25 @@ tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"; [ -e /sys/module/rust_pidfd ] || insmod "$PIDFD_MODULE"' EXIT
 
 unload
-is "all calls can be made by C" "$here/differ" >"$tmp/c"
+[ "${BY_C-}" = no ] || is "all calls can be made by C" "$here/differ" >"$tmp/c"
 load
 is "all calls can be made by Rust" "$here/differ" >"$tmp/rust"
 made=$(cat "$created")
 unload
-is "all calls can be made by C again" "$here/differ" >"$tmp/again"
+[ "${BY_C-}" = no ] || is "all calls can be made by C again" "$here/differ" >"$tmp/again"
 load
 
-# The verdicts of the three runs are at the end of what they printed.
+# The verdicts of the runs are at the end of what they printed.
 for run in c rust again; do
+	[ -e "$tmp/$run" ] || continue
 	tail -n 1 "$tmp/$run"
 	sed -i '$d' "$tmp/$run"
 done
 echo "# $(wc -l <"$tmp/rust") calls, $made pidfds made by Rust"
 is "Rust served the second run" test "$made" -gt 100
-is "there are hundreds of calls" test "$(wc -l <"$tmp/c")" -gt 500
-is "Rust makes no difference" same "$tmp/c" "$tmp/rust"
-is "having had Rust makes no difference" same "$tmp/c" "$tmp/again"
+is "there are hundreds of calls" test "$(wc -l <"$tmp/rust")" -gt 500
+if [ "${BY_C-}" != no ]; then
+	is "Rust makes no difference" same "$tmp/c" "$tmp/rust"
+	is "having had Rust makes no difference" same "$tmp/c" "$tmp/again"
+fi
 echo "1..$n"
