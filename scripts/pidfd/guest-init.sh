@@ -50,6 +50,8 @@ fi
 # Not before, as booting takes long enough.
 races=/sys/kernel/debug/kcsan
 [ ! -w $races ] || echo on >$races
+# Interrupts are dear where they are emulated and looked at: spare the scheduler's own.
+[ ! -e /proc/lockdep ] || echo NO_HRTICK >/sys/kernel/debug/sched/features || :
 
 cd "$cwd" 2>/dev/null || cd /
 # Nothing of the kernel's command line is left in the environment.
