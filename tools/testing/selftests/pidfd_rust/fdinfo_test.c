@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* What /proc/<pid>/fdinfo/<fd> says of a pidfd, to the letter. */
+#include <sys/epoll.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 
 #include "pidfd_rust.h"
 
@@ -96,6 +98,31 @@ TEST_F(fdinfo, names_the_inode_that_fstat_names)
 	EXPECT_EQ(1, sscanf(line, "\nino:\t%llu\n", &ino));
 	ASSERT_EQ(0, fstat(fd, &st));
 	EXPECT_EQ(st.st_ino, ino);
+	close(fd);
+}
+
+/* Which prints the device of the super block, not that of fstat(). */
+TEST_F(fdinfo, of_an_epoll_has_the_inode_and_another_device)
+{
+	int fd = sys_pidfd_open(getpid(), 0), epfd = epoll_create1(EPOLL_CLOEXEC);
+	struct epoll_event event = { .events = EPOLLIN };
+	unsigned long long ino = 0;
+	unsigned int device = 0;
+	char path[64], buf[4096];
+	const char *line;
+	struct stat st;
+
+	ASSERT_EQ(0, epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &event));
+	snprintf(path, sizeof(path), "/proc/self/fdinfo/%d", epfd);
+	ASSERT_GT(read_file(path, buf, sizeof(buf)), 0);
+	line = strstr(buf, " ino:");
+	ASSERT_NE(NULL, line);
+	EXPECT_EQ(2, sscanf(line, " ino:%llx sdev:%x", &ino, &device));
+	ASSERT_EQ(0, fstat(fd, &st));
+	EXPECT_EQ(st.st_ino, ino);
+	/* The kernel's own format; the major number is 0. */
+	EXPECT_NE(minor(st.st_dev), device);
+	close(epfd);
 	close(fd);
 }
 

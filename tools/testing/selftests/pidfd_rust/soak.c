@@ -207,13 +207,13 @@ static bool read_books(struct books *books, int rounds)
 	if (!file)
 		return false;
 	/*
-	 * A leak of one object in each fourth round shows. What CONFIG_DEBUG_OBJECTS
+	 * A leak of one object in each round shows, and of less in many rounds. What CONFIG_DEBUG_OBJECTS
 	 * keeps for itself is its own affair.
 	 */
 	while (fgets(text, sizeof(text), file))
 		if (text[0] != '#' && sscanf(text, "%63s %ld", name, &number) == 2 &&
 		    strcmp(name, "debug_objects_cache"))
-			add_line(books, name, number, rounds / 4 + 64);
+			add_line(books, name, number, rounds / 8 + 32);
 	fclose(file);
 
 	file = fopen("/proc/meminfo", "re");

@@ -4,6 +4,7 @@
  * turn: whoever made a pidfd, whatever is known of its process stays known.
  */
 #include <sys/epoll.h>
+#include <sys/file.h>
 #include <sys/resource.h>
 
 #include "pidfd_module.h"
@@ -173,13 +174,25 @@ TEST_F(swap, keeps_the_number_of_who_was_never_seen_by_c)
 	end_peer(&peer);
 }
 
+TEST_F(swap, shares_no_locks)
+{
+	int rust;
+
+	LOAD();
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
+	EXPECT_EQ(0, flock(self->c, LOCK_EX | LOCK_NB));
+	EXPECT_EQ(0, flock(rust, LOCK_EX | LOCK_NB));
+	close(rust);
+	UNLOAD();
+}
+
 TEST_F(swap, leaves_both_kinds_at_work)
 {
 	int rust;
 
 	check_pidfd(_metadata, self->peer.pid, self->c);
 	LOAD();
-	rust = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
 	check_pidfd(_metadata, self->peer.pid, self->c);
 	check_pidfd(_metadata, self->peer.pid, rust);
 	close(rust);
@@ -222,7 +235,7 @@ TEST_F(swap, makes_handles_stale_for_both_when_the_process_is_reaped)
 
 	ASSERT_EQ(0, handle_of(self->c, &h));
 	LOAD();
-	rust = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
 	reap_peer(&self->peer, 0);
 	EXPECT_EQ(ESTALE, ERROR_OF(open_handle(&h, 0)));
 	EXPECT_EQ(ESTALE, ERROR_OF(open_by_handle_at(self->c, &h.fh, 0)));
@@ -276,7 +289,7 @@ TEST_F(swap, shares_attributes_between_both_kinds)
 
 	EXPECT_EQ(0, set_value(self->c, "trusted.before", "1"));
 	LOAD();
-	rust = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
 	EXPECT_STREQ("1", value_of(rust, "trusted.before"));
 	EXPECT_EQ(0, set_value(self->c, "trusted.by_c", "2"));
 	EXPECT_EQ(0, set_value(rust, "trusted.by_rust", "3"));
@@ -317,7 +330,7 @@ TEST_F(swap, keeps_attributes_that_only_rust_has_seen)
 	close(fd);
 
 	LOAD();
-	fd = sys_pidfd_open(peer.pid, 0);
+	EXPECT_RUST_MAKES(1, fd = sys_pidfd_open(peer.pid, 0));
 	EXPECT_STREQ("1", value_of(fd, "trusted.a"));
 	EXPECT_STREQ("2", value_of(fd, "trusted.b"));
 	EXPECT_EQ(0, fremovexattr(fd, "trusted.a"));
@@ -365,7 +378,7 @@ TEST_F(swap, lets_both_kinds_change_attributes_at_once)
 	struct writer c = { .fd = self->c }, rust = {};
 
 	LOAD();
-	rust.fd = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust.fd = sys_pidfd_open(self->peer.pid, 0));
 	ASSERT_EQ(0, pthread_create(&c.thread, NULL, writes, &c));
 	ASSERT_EQ(0, pthread_create(&rust.thread, NULL, writes, &rust));
 	pthread_join(c.thread, NULL);
@@ -386,7 +399,7 @@ TEST_F(swap, tells_the_same_end_through_both_kinds)
 	int rust;
 
 	LOAD();
-	rust = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
 	tell_peer(&self->peer, 42);
 	EXPECT_EQ(POLLIN, becomes_ready(self->c, POLLIN));
 	EXPECT_EQ(POLLIN, becomes_ready(rust, POLLIN));
@@ -412,7 +425,7 @@ TEST_F(swap, tells_the_end_that_came_between_to_both)
 	int rust;
 
 	LOAD();
-	rust = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
 	close(rust);
 	UNLOAD();
 	reap_peer(&self->peer, 43);
@@ -434,7 +447,7 @@ TEST_F(swap, wakes_who_waits_by_either_kind)
 
 	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, self->c, &event));
 	LOAD();
-	rust = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
 	ASSERT_EQ(0, epoll_ctl(epoll, EPOLL_CTL_ADD, rust, &event));
 	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
 	EXPECT_EQ(0, sys_pidfd_send_signal(self->c, SIGKILL, NULL, 0));
@@ -590,7 +603,7 @@ TEST_F(across, end_of_a_process_that_is_open_by_c_is_told)
 	served_by(_metadata, variant->happens);
 	reap_peer(&self->peer, 52);
 	served_by(_metadata, variant->asked);
-	fd = peer_pidfd(self->peer.sock);
+	EXPECT_MADE_BY(variant->asked, fd = peer_pidfd(self->peer.sock));
 	EXPECT_EQ(EXITED(52), exit_told(fd));
 	EXPECT_EQ(EXITED(52), exit_told(c));
 	EXPECT_EQ(ino_of(c), ino_of(fd));
@@ -632,14 +645,14 @@ TEST_F(across, attributes_are_kept)
 	close(self->peer.pidfd);
 	self->peer.pidfd = -1;
 	served_by(_metadata, variant->happens);
-	fd = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_MADE_BY(variant->happens, fd = sys_pidfd_open(self->peer.pid, 0));
 	EXPECT_STREQ("1", value_of(fd, "trusted.a"));
 	EXPECT_EQ(0, set_value(fd, "trusted.a", "2"));
 	EXPECT_EQ(0, fremovexattr(fd, "trusted.b"));
 	close(fd);
 	reap_peer(&self->peer, 0);
 	served_by(_metadata, variant->asked);
-	fd = peer_pidfd(self->peer.sock);
+	EXPECT_MADE_BY(variant->asked, fd = peer_pidfd(self->peer.sock));
 	EXPECT_STREQ("2", value_of(fd, "trusted.a"));
 	EXPECT_STREQ("ENODATA", value_of(fd, "trusted.b"));
 	EXPECT_EQ(sizeof("trusted.a"), flistxattr(fd, NULL, 0));
@@ -726,7 +739,7 @@ TEST_F(across, core_dump_is_told)
 	put_core(&old);
 	/* Who gets the dump has a pidfd, as long as it takes. */
 	served_by(_metadata, variant->asked);
-	fd = peer_pidfd(self->peer.sock);
+	EXPECT_MADE_BY(variant->asked, fd = peer_pidfd(self->peer.sock));
 	EXPECT_EQ(0, get_info(fd, PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP, &info));
 	EXPECT_EQ(PIDFD_INFO_EXIT | PIDFD_INFO_CGROUPID | PIDFD_INFO_COREDUMP |
 		  PIDFD_INFO_COREDUMP_SIGNAL | PIDFD_INFO_COREDUMP_CODE, info.mask);
@@ -749,11 +762,11 @@ TEST_F(across, autokill_works)
 				CLONE_PIDFD_AUTOKILL));
 	if (!variant->known)
 		served_by(_metadata, variant->happens);
-	fd = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_MADE_BY(variant->known || variant->happens, fd = sys_pidfd_open(self->peer.pid, 0));
 	close(fd);
 	close(reopen(self->peer.pidfd, O_RDWR));
 	EXPECT_TRUE(is_alive(&self->peer));
-	fd = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_MADE_BY(variant->known || variant->happens, fd = sys_pidfd_open(self->peer.pid, 0));
 	close(self->peer.pidfd);
 	self->peer.pidfd = -1;
 	EXPECT_TRUE(is_reaped(fd));
@@ -761,7 +774,7 @@ TEST_F(across, autokill_works)
 	self->peer.pid = -1;
 	close(fd);
 	served_by(_metadata, variant->asked);
-	fd = peer_pidfd(self->peer.sock);
+	EXPECT_MADE_BY(variant->asked, fd = peer_pidfd(self->peer.sock));
 	EXPECT_EQ(SIGKILL, exit_told(fd));
 	close(fd);
 	served_by(_metadata, C);
@@ -774,7 +787,7 @@ TEST_F(swap, is_refused_while_a_pidfd_of_rust_is_open)
 	int rust, copy;
 
 	LOAD();
-	rust = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
 	copy = reopen(rust, O_RDWR);
 	EXPECT_UNLOAD_REFUSED();
 	close(rust);
@@ -793,7 +806,7 @@ TEST_F(swap, is_refused_while_there_is_a_path_to_one_of_rust)
 	int rust, path;
 
 	LOAD();
-	rust = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
 	path = reopen(rust, O_PATH);
 	close(rust);
 	EXPECT_EQ(0, settles(rust_open, 0));
@@ -834,7 +847,7 @@ TEST_F(swap, is_refused_while_one_of_rust_is_mounted)
 	ASSERT_EQ(0, unshare(CLONE_NEWNS));
 	ASSERT_EQ(0, mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	LOAD();
-	rust = sys_pidfd_open(self->peer.pid, 0);
+	EXPECT_RUST_MAKES(1, rust = sys_pidfd_open(self->peer.pid, 0));
 	EXPECT_EQ(NULL, mount_on(rust, target));
 	close(rust);
 	EXPECT_EQ(0, settles(rust_open, 0));
