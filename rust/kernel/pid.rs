@@ -426,8 +426,8 @@ impl Task {
 pub trait Wake: Send + Sync + 'static {
     /// Called when `pid` exits, and again when it is reaped, or for no reason at all.
     ///
-    /// Atomic context: the wait queue's lock is held and interrupts are off, and so is, depending on
-    /// what happened, `tasklist_lock` for writing or the signal lock of the task. Must not sleep, nor
+    /// Atomic context: interrupts are off, the wait queue's lock is held and, depending on what
+    /// happened, `tasklist_lock` for writing or the signal lock of the task. Must not sleep, nor
     /// touch the wait queue, and so must not call [`Pid::register`], [`Task::final_exit`] or
     /// [`Task::send_signal`].
     fn wake(&self, pid: &Pid);

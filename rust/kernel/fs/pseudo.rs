@@ -577,9 +577,9 @@ impl<T: PseudoFileSystem> Drop for Mount<T> {
         let mnt = self.0.mnt.load(Acquire);
         self.0.mnt.store(ptr::null_mut(), Relaxed);
         // SAFETY: By the type invariants this is a mount that is ours to give up, and nobody makes
-        // any more paths in it. Whoever closes a file, which may leave something on a shelf, has the
-        // mount until that is done, for which the first call waits; the last one takes the super
-        // block that we get from it.
+        // any more paths in it. Whoever closes a file, which may leave something on a shelf, has
+        // the mount until that is done, for which the first call waits; the last one takes the
+        // super block that we get from it.
         unsafe {
             let sb = bindings::kern_unmount_wait(mnt);
             self.0.shelves.free();
