@@ -10,7 +10,10 @@ use crate::{
         from_result,
         VTABLE_DEFAULT_ERROR, //
     },
-    fs::xattr::XattrList,
+    fs::xattr::{
+        self,
+        XattrList, //
+    },
     prelude::*,
     sync::aref::AlwaysRefCounted,
     types::Opaque, //
@@ -262,12 +265,11 @@ impl<T: InodeOperations> InodeOperationsTable<T> {
         // SAFETY: C calls with a null buffer, or one of `size` bytes to write to.
         let list = unsafe { XattrList::from_raw(inode, buffer, size) };
 
-        // SAFETY: Inodes with this table stand for a `T::Object`.
-        match T::listxattr(unsafe { inode.object() }, list) {
-            // C copies as much to user space.
-            Ok(len) if !buffer.is_null() && len > size => ERANGE.to_errno() as isize,
-            Ok(len) => len as isize,
-            Err(err) => err.to_errno() as isize,
-        }
+        let told: c_int = from_result(|| {
+            // SAFETY: Inodes with this table stand for a `T::Object`.
+            let len = T::listxattr(unsafe { inode.object() }, list)?;
+            xattr::told(buffer.is_null(), size, len)
+        });
+        told as isize
     }
 }

@@ -177,11 +177,7 @@ impl<T: XattrHandler> XattrHandlers<T> {
         from_result(|| {
             // SAFETY: Inodes with this handler stand for a `T::Object`.
             let len = T::get(unsafe { inode.object() }, name, value)?;
-            // C copies as much to user space.
-            if !buffer.is_null() && len > size {
-                return Err(ERANGE);
-            }
-            c_int::try_from(len).map_err(|_| E2BIG)
+            told(buffer.is_null(), size, len)
         })
     }
 
@@ -211,6 +207,16 @@ impl<T: XattrHandler> XattrHandlers<T> {
             T::set(unsafe { inode.object() }, name, value, flags as u32).map(|()| 0)
         })
     }
+}
+
+/// Returns what C is told of a value or a list of length `len`: it copies as much to user space,
+/// from a buffer of `size` bytes, unless that `is_null`.
+#[inline]
+pub(super) fn told(is_null: bool, size: usize, len: usize) -> Result<c_int> {
+    if !is_null && len > size {
+        return Err(ERANGE);
+    }
+    c_int::try_from(len).map_err(|_| E2BIG)
 }
 
 /// Extended attributes of one object that are kept in memory. Thread safe.
