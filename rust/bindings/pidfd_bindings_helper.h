@@ -171,6 +171,7 @@ LAYOUT(super_block);
 LAYOUT_FIELD(super_block, s_dev);
 LAYOUT_FIELD(super_block, s_fs_info);
 LAYOUT_FIELD(super_block, s_magic);
+LAYOUT_FIELD(super_block, s_passive);
 
 LAYOUT(super_operations);
 LAYOUT_FIELD(super_operations, drop_inode);

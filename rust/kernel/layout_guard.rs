@@ -69,7 +69,7 @@ layout! {
     pseudo_fs_context { dops, eops, ops, s_d_flags, xattr }
     seq_file { buf, count, size }
     stashed_operations { init_inode, put_data, stash_dentry }
-    super_block { s_dev, s_fs_info, s_magic }
+    super_block { s_dev, s_fs_info, s_magic, s_passive }
     super_operations { drop_inode, evict_inode, statfs }
     task_struct { exit_state, group_leader, mm, pid, signal, tgid }
     upid { nr, ns }
