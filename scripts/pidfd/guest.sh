@@ -114,7 +114,11 @@ log=${GUEST_LOG:-$BUILD/log/guest.log}
 for ((n = 2; ; n++)); do
 	exec 9>>"$log"
 	flock -n 9 && break
-	[ -z "${GUEST_LOG-}" ] || die 2 "another guest writes to $GUEST_LOG"
+	if [ -n "${GUEST_LOG-}" ]; then
+		# One that was stopped a moment ago may still have it.
+		flock -w 10 9 || die 2 "another guest writes to $GUEST_LOG: stop it first"
+		break
+	fi
 	log=$BUILD/log/guest.$n.log
 done
 : >"$log"

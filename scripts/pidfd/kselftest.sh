@@ -26,7 +26,8 @@ echo "TAP version 13"
 for what in "$@"; do
 	[[ $what = *:* ]] && words=$what$ || words=$what:
 	tests=$(grep "^$words" kselftest-list.txt) || {
-		echo "# selftests: ${what/:/: } missing"
+		[[ $what = *:* ]] || what+=:all
+		echo "# selftests: ${what/:/: }"
 		echo "not ok 1 selftests: ${what/:/: } # is not installed"
 	}
 	for test in $tests; do
@@ -44,7 +45,7 @@ for what in "$@"; do
 		) >"$tmp/pipe" 2>&1 &
 		runner=$!
 		start=$SECONDS
-		# It has a limit itself, but nobody to hurry it.
+		# The runner ends the program after as long, but then waits for its output's end.
 		sleep $((limit + 30)) &
 		alarm=$!
 		wait -n $runner $alarm
