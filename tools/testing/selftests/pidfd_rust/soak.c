@@ -207,8 +207,8 @@ static bool read_books(struct books *books, int rounds)
 	if (!file)
 		return false;
 	/*
-	 * A leak of one object in each round shows, and of less in many rounds. What CONFIG_DEBUG_OBJECTS
-	 * keeps for itself is its own affair.
+	 * A leak of one object in each round shows, and of less in many rounds. What
+	 * CONFIG_DEBUG_OBJECTS keeps for itself is its own affair.
 	 */
 	while (fgets(text, sizeof(text), file))
 		if (text[0] != '#' && sscanf(text, "%63s %ld", name, &number) == 2 &&
