@@ -573,7 +573,7 @@ TEST_F(clone3, undoes_the_pidfd_when_the_cgroup_is_full)
 	close(pidfd);
 	close(dir);
 skip:
-	rmdir(group);
+	remove_cgroup(group);
 	umount2(root, MNT_DETACH);
 	rmdir(root);
 	if (reason)

@@ -249,7 +249,7 @@ static const char *who(long pid, const struct subject *s)
  * Children that do what they are told. They answer with a number.
  */
 enum what { EXIT, RAISE, DUMPABLE, BECOME, UNSHARE, THREAD, END_THREAD,
-	    END_LEADER, EXEC, CORE_LIMIT, };
+	    END_LEADER, EXEC, CORE_LIMIT, CORE_SIZE, };
 
 struct order {
 	enum what what;
@@ -293,6 +293,23 @@ static void *exec_main(void *unused)
 	_exit(255);
 }
 
+/* Has a core dump hold @size bytes and more. */
+static int fill_core(size_t size)
+{
+	void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	int fd = open("/proc/self/coredump_filter", O_WRONLY | O_CLOEXEC);
+	int result = -1;
+
+	if (memory != MAP_FAILED) {
+		memset(memory, 'm', size);
+		/* The bit of private anonymous memory. */
+		result = write(fd, "1", 1) == 1 ? 0 : -1;
+	}
+	close(fd);
+	return result;
+}
+
 static int obey(const struct order *order)
 {
 	struct rlimit limit = { order->arg, order->arg };
@@ -323,6 +340,8 @@ static int obey(const struct order *order)
 		return pthread_create(&thread, NULL, exec_main, NULL);
 	case CORE_LIMIT:
 		return setrlimit(RLIMIT_CORE, &limit);
+	case CORE_SIZE:
+		return fill_core(order->arg);
 	}
 	return -1;
 }
@@ -2084,7 +2103,12 @@ static void look_at_cgroup(void)
 	look_at_kid("reaped in this cgroup", &kid, ~INFO);
 	own_cgroup ^= st.st_ino;
 	put(&kid);
-	rmdir(path);
+	/* The child leaves it a moment later, when its last context switch is done. */
+	for (int i = 0; rmdir(path); i++) {
+		if (errno != EBUSY || i == 20000)
+			bail_out("a cgroup does not go");
+		usleep(1000);
+	}
 }
 
 /*
@@ -2672,6 +2696,8 @@ static void test_sockets(void)
 /*
  * A core dump that goes to a socket is noted in what a pidfd tells.
  */
+#define CORE_BYTES (1 << 20)
+
 static void use_core_pattern(const void *pattern)
 {
 	int init = pidfd_open(1, 0), fd, result;
@@ -2690,10 +2716,14 @@ static void dump_to_socket(int listener, int sig, int dumpable)
 	struct subject peer = { "dumping peer", -1, kid.pid, kid.pid, skip };
 	socklen_t len = sizeof(peer.fd);
 	struct pollfd pfd = { .fd = listener, .events = POLLIN };
+	size_t size = 0;
+	ssize_t n;
 	int sock;
 
 	/* Sizes above 1 do not matter to a socket. */
 	do_or_bail_out(&kid, CORE_LIMIT, 1 << 24);
+	/* More than the socket takes: so it is dumping until all has been read. */
+	do_or_bail_out(&kid, CORE_SIZE, CORE_BYTES);
 	do_or_bail_out(&kid, DUMPABLE, dumpable);
 	tell(&kid, RAISE, sig);
 	if (dumpable && poll(&pfd, 1, 5000) == 1) {
@@ -2703,8 +2733,9 @@ static void dump_to_socket(int listener, int sig, int dumpable)
 		look_at(&peer);
 		look_at_kid("dumping", &kid, skip);
 		close(peer.fd);
-		while (read(sock, page, sizeof(page)) > 0)
-			;
+		while ((n = read(sock, page, sizeof(page))) > 0)
+			size += n;
+		show(size > CORE_BYTES, "the core dump is complete");
 		close(sock);
 	}
 	await_zombie(kid.pid);

@@ -156,6 +156,21 @@ static inline long settles(long (*number)(void), long want)
 	return value;
 }
 
+/*
+ * Removes a cgroup. Who is reaped from it leaves it a moment later, when its
+ * last context switch is done.
+ */
+static inline int remove_cgroup(const char *path)
+{
+	int result = rmdir(path);
+
+	for (int i = 0; result && errno == EBUSY && i < PATIENCE_MS; i++) {
+		usleep(1000);
+		result = rmdir(path);
+	}
+	return result;
+}
+
 /* Descriptors of this process, the one that counts left out. */
 static inline int count_fds(void)
 {

@@ -1524,7 +1524,7 @@ TEST_F(info, has_the_cgroup_also_after_the_end)
 	EXPECT_EQ(st.st_ino, info.cgroupid);
 	EXPECT_EQ(EXITED(5), info.exit_code);
 	EXPECT_EQ(0, info.pid);
-	EXPECT_EQ(0, rmdir(group));
+	EXPECT_EQ(0, remove_cgroup(group));
 	umount2(root, MNT_DETACH);
 	rmdir(root);
 }
