@@ -22,6 +22,7 @@ import sys
 
 RESULT = re.compile(r"(not )?ok\s+(\d+)\s*-?\s*([^#]*?)\s*(?:#\s*(.*))?$")
 TOTALS = re.compile(r"Totals: (.*)")
+COMMENT = re.compile(r"#(?!\s+(RUN|OK|FAIL)\b)")
 STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[[^]]*\])? ")
 
 
@@ -30,6 +31,7 @@ class Program:
 
     def __init__(self):
         self.passed, self.failed, self.skipped = 0, [], []
+        self.comments = collections.deque(maxlen=16)
         self.plan = None
         self.totals = {}
 
@@ -38,9 +40,11 @@ class Program:
         if directive.upper().startswith("SKIP"):
             self.skipped.append((name, directive[4:].strip(" :") or "no reason given"))
         elif bad and not directive.upper().startswith("XFAIL"):
-            self.failed.append(name + (f" ({directive})" if directive else ""))
+            reason = f" ({directive})" if directive else ""
+            self.failed.append("\n    ".join([name + reason, *self.comments]))
         else:
             self.passed += 1
+        self.comments.clear()
 
     def line(self, text):
         """One line of the program's own output."""
@@ -48,6 +52,8 @@ class Program:
         if match:
             self.result(match[1], match[3] or f"case {match[2]}", match[4])
             return
+        if COMMENT.match(text):
+            self.comments.append(text)
         if text.startswith("Bail out!"):
             self.failed.append(text)
         match = re.match(r"1\.\.(\d+)", text)
