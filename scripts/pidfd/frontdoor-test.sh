@@ -31,9 +31,9 @@ is() {
 	if "$@"; then
 		echo "ok $n $name"
 	else
-		echo "not ok $n $name"
 		sed 's/^/# out: /' "$tmp/out"
 		sed 's/^/# err: /' "$tmp/err"
+		echo "not ok $n $name"
 	fi
 }
 
@@ -63,6 +63,10 @@ is "KERNEL_SRC that does not exist is one line" one_line "is no directory"
 make_ KERNEL_SRC="$tmp"
 is "KERNEL_SRC that is no kernel is one line" one_line "is not a kernel source tree"
 is "and the kernel built before is still there" test -f "$obj/Module.symvers"
+printf '%s\n' '# it was well' 'ok 1 a' '#  RUN b' '# it was late' 'not ok 2 b' '# it is gone' 'ok 3 c' 1..3 >"$tmp/tap"
+"$PYTHON" "$top/scripts/pidfd/results.py" --status 1 "$tmp/tap" >"$tmp/out" 2>"$tmp/err"
+is "a test that failed is shown with what it said, and no more" \
+	test "$(cat "$tmp/out")" = "FAIL program: b"$'\n'"    # it was late"$'\n'"2 1 0"
 make_ bench ICOUNT=maybe
 is "bench with ICOUNT that makes no sense is one line" one_line "ICOUNT=maybe is neither yes nor no"
 make_ test TESTS='kunit upstrem'
