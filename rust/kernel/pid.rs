@@ -759,12 +759,17 @@ pub(crate) mod tests {
     fn clones_count() {
         let pid = me();
         // SAFETY: `pid` is valid.
-        let count = || unsafe { (*pid.as_ptr()).count.refs.counter };
-        let before = count();
-        let other = pid.clone();
-        assert_eq!(count(), before + 1);
-        drop(other);
-        assert_eq!(count(), before);
+        let count = || unsafe { (&raw const (*pid.as_ptr()).count.refs.counter).read_volatile() };
+        // Who made this thread holds a reference until kernel_clone() ends, and may drop it
+        // meanwhile. That happens once.
+        let is_counted = || {
+            let before = count();
+            let other = pid.clone();
+            let with = count();
+            drop(other);
+            with == before + 1 && count() == before
+        };
+        assert!(is_counted() || is_counted());
     }
 
     struct Count(Arc<Atomic<i32>>);
