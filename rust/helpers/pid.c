@@ -102,7 +102,8 @@ __rust_helper int rust_helper_siginfo_code(const struct kernel_siginfo *info)
 
 __rust_helper bool rust_helper_delay_group_leader(struct task_struct *task)
 {
-	return delay_group_leader(task);
+	/* Threads that go are taken off the list meanwhile: as it was a moment ago. */
+	return data_race(delay_group_leader(task));
 }
 
 __rust_helper int rust_helper_send_sig_priv(int sig, struct task_struct *task,
