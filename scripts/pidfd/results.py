@@ -22,7 +22,7 @@ import sys
 
 RESULT = re.compile(r"(not )?ok\s+(\d+)\s*-?\s*([^#]*?)\s*(?:#\s*(.*))?$")
 TOTALS = re.compile(r"Totals: (.*)")
-COMMENT = re.compile(r"#(?!\s+(RUN|OK|FAIL)\b)")
+COMMENT = re.compile(r"#(?!\s+(RUN|OK|FAIL)\b|.*\.speed: )")
 STAMP = re.compile(r"^\[ *\d+\.\d+\](?:\[[^]]*\])? ")
 
 
@@ -107,21 +107,17 @@ def kselftest(lines):
 
 def kunit(lines, only):
     """Suites of KUnit in a kernel log."""
-    programs, cases = {}, []
+    programs, suite = {}, Program()
     for line in lines:
         line = STAMP.sub("", line)
-        match = RESULT.match(line.strip())
-        if not match:
-            continue
+        match = RESULT.match(line)
         if line.startswith("    ") and not line.startswith("     "):
-            cases.append(match)
-        elif not line.startswith(" "):
+            suite.line(line[4:])
+        elif match:
             if re.fullmatch(only, match[3]):
-                suite = programs[f"kunit:{match[3]}"] = Program()
-                for case in cases:
-                    suite.result(case[1], case[3], case[4])
+                programs[f"kunit:{match[3]}"] = suite
                 suite.end(match[1], match[4])
-            cases = []
+            suite = Program()
     return programs
 
 
