@@ -71,6 +71,8 @@ make_ bench ICOUNT=maybe
 is "bench with ICOUNT that makes no sense is one line" one_line "ICOUNT=maybe is neither yes nor no"
 make_ test TESTS='kunit upstrem'
 is "test with a part that there is not is one line" one_line "there is no part upstrem"
+make_ test-debug TESTS='kunit upstrem'
+is "so it is for test-debug, before anything is built" one_line "there is no part upstrem"
 make_ modules
 is "modules without KDIR is one line" one_line "KDIR=DIR"
 make_ modules KDIR="$tmp"

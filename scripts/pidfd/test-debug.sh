@@ -89,7 +89,7 @@ test_variant() {
 	echo "test: finding mistakes took $((SECONDS - start)) s"
 
 	start=$SECONDS
-	for part in ${TESTS:-kunit upstream ours programs soak}; do
+	for part in $parts; do
 		# slub_debug has more to say with U, stacks, which take a fifth of the time.
 		less=slub_debug=FZP
 		[[ " $leaks " = *" $part "* ]] || less+=" kmemleak=off"
@@ -110,6 +110,12 @@ for variant in $variants; do
 		exit 2
 		;;
 	esac
+done
+parts=${TESTS:-kunit upstream ours programs soak}
+for part in $parts; do
+	grep -q "^part_$part()" "$scripts/test.sh" && continue
+	echo "test-debug: TESTS=$parts: there is no part $part" >&2
+	exit 2
 done
 "$scripts/build.sh" weave || exit 1
 for variant in $variants; do
