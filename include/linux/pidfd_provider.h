@@ -129,14 +129,17 @@ struct pidfd_record {
  * @get_root:	the root of the file system in which the provider's files are,
  *		with a reference, for the caller, who holds the provider, to
  *		path_put() before it gives that back.
+ *
+ * Each function gets the struct itself, by which it finds what else the provider has.
  */
 struct pidfd_provider {
 	struct module *owner;
 	const struct file_operations *fops;
-	struct file *(*alloc_file)(struct pid *pid, unsigned int flags);
-	int (*clone)(struct pid *pid, unsigned int flags, int __user *upidfd,
-		     struct file **ret_file);
-	void (*get_root)(struct path *path);
+	struct file *(*alloc_file)(const struct pidfd_provider *provider,
+				   struct pid *pid, unsigned int flags);
+	int (*clone)(const struct pidfd_provider *provider, struct pid *pid,
+		     unsigned int flags, int __user *upidfd, struct file **ret_file);
+	void (*get_root)(const struct pidfd_provider *provider, struct path *path);
 };
 
 int pidfd_provider_register(const struct pidfd_provider *provider);

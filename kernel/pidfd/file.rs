@@ -5,10 +5,7 @@
 use crate::{
     counters,
     fdinfo,
-    file_system::{
-        PidFs,
-        PIDFS, //
-    },
+    file_system::PidFs,
     ioctl,
     poll, //
 };
@@ -22,6 +19,7 @@ use kernel::{
             FileOperationsTable,
             OpenFile, //
         },
+        pseudo::Mount,
         File, //
     },
     pid::{
@@ -52,9 +50,9 @@ pub(crate) struct PidFdFile;
 impl PidFdFile {
     /// Makes a file for `pid`, unless it was reaped before anybody had one.
     #[inline]
-    pub(crate) fn create(pid: &Pid, flags: u32) -> Result<ARef<File>> {
+    pub(crate) fn create(mount: &Mount<PidFs>, pid: &Pid, flags: u32) -> Result<ARef<File>> {
         let (flags, kept) = Self::flags(flags & !PIDFD_STALE);
-        PIDFS.open(pid, flags, kept)
+        mount.open(pid, flags, kept)
     }
 
     /// Opens a file that was found.

@@ -43,8 +43,16 @@ const struct file_operations *pidfd_provider_fops;
 /* On while a provider is registered. */
 static DEFINE_STATIC_KEY_FALSE(pidfd_provider_key);
 
-static int pidfd_clone_c(struct pid *pid, unsigned int flags,
-			 int __user *upidfd, struct file **ret_file)
+/* What serves when no provider does. */
+
+static struct file *pidfd_alloc_file_c(const struct pidfd_provider *provider,
+				       struct pid *pid, unsigned int flags)
+{
+	return pidfs_alloc_file(pid, flags);
+}
+
+static int pidfd_clone_c(const struct pidfd_provider *provider, struct pid *pid,
+			 unsigned int flags, int __user *upidfd, struct file **ret_file)
 {
 	struct file *file;
 	int fd, ret;
@@ -64,7 +72,7 @@ static int pidfd_clone_c(struct pid *pid, unsigned int flags,
 	return fd;
 }
 
-DEFINE_STATIC_CALL(pidfd_alloc_file, pidfs_alloc_file);
+DEFINE_STATIC_CALL(pidfd_alloc_file, pidfd_alloc_file_c);
 DEFINE_STATIC_CALL(pidfd_clone, pidfd_clone_c);
 
 /* Who looks at the provider, or calls it, is in a section of this. */
@@ -111,18 +119,20 @@ void pidfd_provider_put(const struct pidfd_provider *provider)
  */
 struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 {
+	const struct pidfd_provider *provider;
 	struct file *file;
 
 	if (static_branch_unlikely(&pidfd_provider_key)) {
 		guard(srcu_fast)(&pidfd_provider_srcu);
-		if (rcu_access_pointer(pidfd_provider)) {
-			file = static_call(pidfd_alloc_file)(pid, flags);
+		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
+		if (provider) {
+			file = static_call(pidfd_alloc_file)(provider, pid, flags);
 			/* -ENODEV: it is about to go. */
 			if (likely(file != ERR_PTR(-ENODEV)))
 				return file;
 		}
 	}
-	return pidfs_alloc_file(pid, flags);
+	return pidfd_alloc_file_c(NULL, pid, flags);
 }
 
 /**
@@ -137,18 +147,21 @@ struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 			 int __user *upidfd, struct file **ret_file)
 {
+	const struct pidfd_provider *provider;
 	int fd;
 
 	if (static_branch_unlikely(&pidfd_provider_key)) {
 		guard(srcu_fast)(&pidfd_provider_srcu);
-		if (rcu_access_pointer(pidfd_provider)) {
-			fd = static_call(pidfd_clone)(pid, flags, upidfd, ret_file);
+		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
+		if (provider) {
+			fd = static_call(pidfd_clone)(provider, pid, flags, upidfd,
+						      ret_file);
 			/* -ENODEV: it is about to go. */
 			if (likely(fd != -ENODEV))
 				return fd;
 		}
 	}
-	return pidfd_clone_c(pid, flags, upidfd, ret_file);
+	return pidfd_clone_c(NULL, pid, flags, upidfd, ret_file);
 }
 
 /**
@@ -172,7 +185,7 @@ bool pidfd_provider_made(const struct dentry *dentry)
  */
 int pidfd_provider_get_root(const struct pidfd_provider *provider, struct path *path)
 {
-	provider->get_root(path);
+	provider->get_root(provider, path);
 	return 0;
 }
 
@@ -399,7 +412,7 @@ void pidfd_provider_unregister(const struct pidfd_provider *provider)
 	static_branch_disable(&pidfd_provider_key);
 	RCU_INIT_POINTER(pidfd_provider, NULL);
 	synchronize_srcu_expedited(&pidfd_provider_srcu);
-	static_call_update(pidfd_alloc_file, pidfs_alloc_file);
+	static_call_update(pidfd_alloc_file, pidfd_alloc_file_c);
 	static_call_update(pidfd_clone, pidfd_clone_c);
 	WRITE_ONCE(pidfd_provider_fops, NULL);
 }

@@ -14,7 +14,7 @@ use crate::{
 };
 use kernel::{
     fs::{
-        pseudo::PseudoFs,
+        pseudo::Mount,
         File, //
     },
     pid::Pid,
@@ -29,7 +29,7 @@ use kernel::{
     uaccess::UserPtr, //
 };
 
-pub(crate) static TABLE: ProviderTable<RustProvider> = ProviderTable::new(&OPERATIONS);
+pub(crate) static TABLE: ProviderTable<RustProvider> = ProviderTable::new(&PIDFS, &OPERATIONS);
 
 pub(crate) struct RustProvider;
 
@@ -37,17 +37,18 @@ pub(crate) struct RustProvider;
 impl Provider for RustProvider {
     type FileSystem = PidFs;
 
-    fn file_system() -> &'static PseudoFs<PidFs> {
-        &PIDFS
+    #[inline]
+    fn alloc_file(mount: &Mount<PidFs>, pid: &Pid, flags: u32) -> Result<ARef<File>> {
+        PidFdFile::create(mount, pid, flags)
     }
 
     #[inline]
-    fn alloc_file(pid: &Pid, flags: u32) -> Result<ARef<File>> {
-        PidFdFile::create(pid, flags)
-    }
-
-    #[inline]
-    fn clone(pid: &Pid, flags: u32, parent_tidptr: UserPtr) -> Result<PidFd<Published>> {
-        PidFd::reserve(|| PidFdFile::create(pid, flags))?.publish(parent_tidptr)
+    fn clone(
+        mount: &Mount<PidFs>,
+        pid: &Pid,
+        flags: u32,
+        parent_tidptr: UserPtr,
+    ) -> Result<PidFd<Published>> {
+        PidFd::reserve(|| PidFdFile::create(mount, pid, flags))?.publish(parent_tidptr)
     }
 }

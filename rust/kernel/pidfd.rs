@@ -222,10 +222,7 @@ pub trait Provider: Sized + 'static {
     /// The file system in which the files behind the pidfds are.
     type FileSystem: PseudoFileSystem<Object = Pid>;
 
-    /// Returns that file system. It is mounted as long as the provider is registered.
-    fn file_system() -> &'static PseudoFs<Self::FileSystem>;
-
-    /// Makes a file that refers to `pid`.
+    /// Makes a file that refers to `pid`, in the file system that is mounted as `mount`.
     ///
     /// `flags` are those in [`flags`], and the access mode. Process context, may sleep.
     ///
@@ -233,9 +230,10 @@ pub trait Provider: Sized + 'static {
     ///
     /// - [`ESRCH`] if `pid` was reaped without ever having been registered, see [`Pid::register`].
     /// - [`ENFILE`] or [`ENOMEM`] if there is no room for another file.
-    fn alloc_file(pid: &Pid, flags: u32) -> Result<ARef<File>>;
+    fn alloc_file(mount: &Mount<Self::FileSystem>, pid: &Pid, flags: u32) -> Result<ARef<File>>;
 
-    /// Makes the pidfd that `CLONE_PIDFD` asks for, and publishes it at `parent_tidptr`.
+    /// Makes the pidfd that `CLONE_PIDFD` asks for, as [`Provider::alloc_file`] does, and publishes
+    /// it at `parent_tidptr`.
     ///
     /// No task has been attached to `pid` yet. The clone may still fail, and then undoes the pidfd.
     /// Process context, may sleep.
@@ -243,26 +241,36 @@ pub trait Provider: Sized + 'static {
     /// # Errors
     ///
     /// Those of [`PidFd::reserve`], [`PidFd::publish`] and [`Provider::alloc_file`].
-    fn clone(pid: &Pid, flags: u32, parent_tidptr: UserPtr) -> Result<PidFd<Published>>;
+    fn clone(
+        mount: &Mount<Self::FileSystem>,
+        pid: &Pid,
+        flags: u32,
+        parent_tidptr: UserPtr,
+    ) -> Result<PidFd<Published>>;
 }
 
 /// The `struct pidfd_provider` of `P`; lives in a `static`.
 ///
 /// # Invariants
 ///
-/// `inner.owner` is the module that holds the functions of `P`.
-#[repr(transparent)]
+/// - `inner` comes first, for its functions to find the rest by it.
+/// - `inner.owner` is the module that holds the functions of `P`.
+/// - While `inner` is registered, `file_system` is mounted.
+#[repr(C)]
 pub struct ProviderTable<P: Provider> {
     inner: Opaque<bindings::pidfd_provider>,
+    file_system: &'static PseudoFs<P::FileSystem>,
     _provider: PhantomData<P>,
 }
 
-// SAFETY: Nothing ever writes to the table.
+// SAFETY: Nothing ever writes to the table, and what it refers to is in a `static`.
 unsafe impl<P: Provider> Sync for ProviderTable<P> {}
 
 impl<P: Provider> ProviderTable<P> {
-    /// Creates the table, of a provider whose files have the operations `files`, and no others.
+    /// Creates the table, of a provider whose files are in `file_system`, which is the provider's
+    /// alone, and have the operations `files`, and no others.
     pub const fn new(
+        file_system: &'static PseudoFs<P::FileSystem>,
         files: &'static FileOperationsTable<<P::FileSystem as PseudoFileSystem>::Files>,
     ) -> Self {
         // INVARIANT: `OwnerModule` is the module in which `P` implements `Provider`.
@@ -274,8 +282,17 @@ impl<P: Provider> ProviderTable<P> {
                 clone: Some(Self::clone),
                 get_root: Some(Self::get_root),
             }),
+            file_system,
             _provider: PhantomData,
         }
+    }
+
+    /// Returns the table as C sees it.
+    #[inline]
+    fn as_ptr(&'static self) -> *const bindings::pidfd_provider {
+        // By the type invariants `inner` comes first. Not a pointer to it alone: the functions get
+        // to the rest by this.
+        core::ptr::from_ref(self).cast()
     }
 
     /// Mounts the provider's file system, and lets the provider serve all pidfds made from now on,
@@ -290,10 +307,12 @@ impl<P: Provider> ProviderTable<P> {
     #[doc(alias = "pidfd_provider_register")]
     pub fn register(&'static self) -> Result<Registration<P>> {
         let fs_type = FsTypeClaim::new()?;
-        let mount = P::file_system().mount(fs_type.get())?;
+        let mount = self.file_system.mount(fs_type.get())?;
 
+        // INVARIANT: The file system was mounted just now, and stays so until it is no longer
+        // registered, see `Registration`.
         // SAFETY: The table is valid, and static: it stays in place.
-        to_result(unsafe { bindings::pidfd_provider_register(self.inner.get()) })?;
+        to_result(unsafe { bindings::pidfd_provider_register(self.as_ptr()) })?;
         // INVARIANT: It was registered just now.
         Ok(Registration {
             table: self,
@@ -304,12 +323,30 @@ impl<P: Provider> ProviderTable<P> {
 
     /// # Safety
     ///
+    /// `provider` must be the `inner` of such a table, and registered during `'a`.
+    #[inline]
+    unsafe fn mount<'a>(provider: *const bindings::pidfd_provider) -> &'a Mount<P::FileSystem> {
+        // SAFETY: By the type invariants `inner` comes first; the caller promises that it is one.
+        let table = unsafe { &*provider.cast::<Self>() };
+        // SAFETY: By the type invariants the file system is mounted while `inner` is registered.
+        unsafe { table.file_system.as_mounted() }
+    }
+
+    /// # Safety
+    ///
     /// Called by C as `->alloc_file()` of the registered provider.
-    unsafe extern "C" fn alloc_file(pid: *mut bindings::pid, flags: c_uint) -> *mut bindings::file {
+    unsafe extern "C" fn alloc_file(
+        provider: *const bindings::pidfd_provider,
+        pid: *mut bindings::pid,
+        flags: c_uint,
+    ) -> *mut bindings::file {
+        // SAFETY: C calls with the provider that has this function, and does not unregister it
+        // during the call.
+        let mount = unsafe { Self::mount(provider) };
         // SAFETY: The caller holds a reference to `pid` during the call.
         let pid = unsafe { Pid::from_raw(pid) };
 
-        match P::alloc_file(pid, flags) {
+        match P::alloc_file(mount, pid, flags) {
             Ok(file) => ARef::into_raw(file).as_ptr().cast(),
             Err(err) => err.to_ptr(),
         }
@@ -319,15 +356,18 @@ impl<P: Provider> ProviderTable<P> {
     ///
     /// Called by C as `->clone()` of the registered provider.
     unsafe extern "C" fn clone(
+        provider: *const bindings::pidfd_provider,
         pid: *mut bindings::pid,
         flags: c_uint,
         upidfd: *mut c_int,
         ret_file: *mut *mut bindings::file,
     ) -> c_int {
+        // SAFETY: As for `alloc_file()`.
+        let mount = unsafe { Self::mount(provider) };
         // SAFETY: The caller holds a reference to `pid` during the call.
         let pid = unsafe { Pid::from_raw(pid) };
 
-        match P::clone(pid, flags, UserPtr::from_ptr(upidfd.cast())) {
+        match P::clone(mount, pid, flags, UserPtr::from_ptr(upidfd.cast())) {
             Ok(pidfd) => {
                 let (fd, file) = pidfd.into_raw();
                 // SAFETY: The caller lets us write here.
@@ -341,10 +381,12 @@ impl<P: Provider> ProviderTable<P> {
     /// # Safety
     ///
     /// Called by C as `->get_root()` of the registered provider.
-    unsafe extern "C" fn get_root(path: *mut bindings::path) {
-        // SAFETY: The caller lets us write here. As long as the provider is registered, which is
-        // longer than this call, its file system is mounted.
-        unsafe { path.write(P::file_system().root_unchecked().into_raw()) };
+    unsafe extern "C" fn get_root(
+        provider: *const bindings::pidfd_provider,
+        path: *mut bindings::path,
+    ) {
+        // SAFETY: As for `alloc_file()`; the caller lets us write here.
+        unsafe { path.write(Self::mount(provider).root().into_raw()) };
     }
 }
 
@@ -410,7 +452,7 @@ impl<P: Provider> Drop for Registration<P> {
         // SAFETY: By the type invariants it is registered. A file that is open now keeps working,
         // but is no pidfd for system calls any more; in a module's exit there is none, as a file
         // keeps its module in place.
-        unsafe { bindings::pidfd_provider_unregister(self.table.inner.get()) };
+        unsafe { bindings::pidfd_provider_unregister(self.table.as_ptr()) };
     }
 }
 
@@ -539,28 +581,29 @@ mod tests {
     impl Provider for Test {
         type FileSystem = Self;
 
-        fn file_system() -> &'static PseudoFs<Self> {
-            &FILE_SYSTEM
-        }
-
-        fn alloc_file(pid: &Pid, flags: u32) -> Result<ARef<File>> {
+        fn alloc_file(mount: &Mount<Self>, pid: &Pid, flags: u32) -> Result<ARef<File>> {
             match ANSWER.load(Relaxed) {
                 0 => {
                     pid.register(GFP_KERNEL)?;
-                    FILE_SYSTEM.open(pid, bindings::O_RDWR, flags & flags::PIDFD_THREAD)
+                    mount.open(pid, bindings::O_RDWR, flags & flags::PIDFD_THREAD)
                 }
                 err => Err(Error::from_errno(err)),
             }
         }
 
-        fn clone(pid: &Pid, flags: u32, to: UserPtr) -> Result<PidFd<Published>> {
-            PidFd::reserve(|| Self::alloc_file(pid, flags))?.publish(to)
+        fn clone(
+            mount: &Mount<Self>,
+            pid: &Pid,
+            flags: u32,
+            to: UserPtr,
+        ) -> Result<PidFd<Published>> {
+            PidFd::reserve(|| Self::alloc_file(mount, pid, flags))?.publish(to)
         }
     }
 
     static FILES: FileOperationsTable<Test> = FileOperationsTable::new();
     static FILE_SYSTEM: PseudoFs<Test> = PseudoFs::new(&FILES);
-    static TABLE: ProviderTable<Test> = ProviderTable::new(&FILES);
+    static TABLE: ProviderTable<Test> = ProviderTable::new(&FILE_SYSTEM, &FILES);
 
     /// Whether a file is of the test's provider.
     fn is_ours(pidfd: &PidFd) -> bool {
@@ -598,7 +641,7 @@ mod tests {
         };
         assert_eq!(TABLE.register().err(), Some(EBUSY));
         // SAFETY: The table is valid, and static.
-        let ret = unsafe { bindings::pidfd_provider_register(TABLE.inner.get()) };
+        let ret = unsafe { bindings::pidfd_provider_register(TABLE.as_ptr()) };
         assert_eq!(ret, EBUSY.to_errno());
 
         // It makes the file, which is known as a pidfd.

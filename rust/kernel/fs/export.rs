@@ -13,7 +13,10 @@ use crate::{
     fs::{
         dentry::Path,
         inode::Inode,
-        pseudo::PseudoFileSystem,
+        pseudo::{
+            PseudoFileSystem,
+            PseudoFs, //
+        },
         File, //
     },
     prelude::*,
@@ -135,10 +138,12 @@ where
         }
         // SAFETY: There are `len` words at `fid`, any content of which is an `Id`.
         let id = unsafe { fid.cast::<E::Id>().read_unaligned() };
-        // SAFETY: `sb` is a super block of our file system, mounted during the call.
-        let fs = unsafe { super::pseudo::PseudoFs::<T>::of_super(sb) };
+        // SAFETY: `sb` is a super block of our file system.
+        let fs = unsafe { PseudoFs::<T>::of_super(sb) };
+        // SAFETY: The caller has a path in it during the call, and so the mount.
+        let mount = unsafe { fs.as_mounted() };
 
-        match E::decode(id).and_then(|object| fs.dentry(&object)) {
+        match E::decode(id).and_then(|object| mount.dentry(&object)) {
             Ok(dentry) => dentry.into_raw(),
             Err(err) => err.to_ptr(),
         }

@@ -148,7 +148,7 @@ pub trait PseudoFileSystem: Sized + 'static {
     ///
     /// # Errors
     ///
-    /// Those of [`PseudoFs::dentry`], if the object has no such place.
+    /// Those of [`Mount::dentry`], if the object has no such place.
     fn stash<'a>(object: &'a Self::Object) -> Result<&'a Stash>
     where
         Self: 'a;
@@ -251,67 +251,20 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         Ok(Mount(self))
     }
 
-    /// Returns the dentry of an object.
+    /// Returns the mount.
     ///
-    /// It is the same, down to the inode, for all who ask while one of them has it. Process
-    /// context, may sleep.
+    /// # Safety
     ///
-    /// # Errors
-    ///
-    /// - [`ENODEV`] if the file system is not mounted, or its module is being unloaded.
-    /// - [`ENOMEM`] if memory runs out.
-    /// - Those of [`PseudoFileSystem::stash`].
+    /// The file system must be mounted during `'a`: its [`Mount`] not be dropped, or its destructor
+    /// wait for the caller.
     #[inline]
-    pub fn dentry(&'static self, object: &T::Object) -> Result<Dentry> {
-        let stash = T::stash(object)?;
-
-        match stash.get() {
-            Some(dentry) => Ok(dentry),
-            None => self.new_dentry(object, stash),
-        }
+    pub(crate) unsafe fn as_mounted<'a>(self: &'a &'static Self) -> &'a Mount<T> {
+        // SAFETY: As the caller promises; `Mount` is `repr(transparent)`, and one that is borrowed
+        // is not dropped.
+        unsafe { &*ptr::from_ref(self).cast() }
     }
 
-    #[doc(alias = "path_from_stashed")]
-    fn new_dentry(&'static self, object: &T::Object, stash: &Stash) -> Result<Dentry> {
-        let dentry = match self.shelves.take() {
-            // SAFETY: What is on a shelf is ours, and we have the only reference.
-            Some(dentry) => unsafe { Self::renew(Dentry::from_raw(dentry), object)? },
-            None => self.fresh(object)?,
-        };
-        // SAFETY: Nobody has seen the dentry yet. The stash lives as long as the object, and so as
-        // long as the dentry has an inode that owns a reference to it.
-        Ok(unsafe { stash.publish(dentry) })
-    }
-
-    /// Makes a dentry and an inode.
-    fn fresh(&'static self, object: &T::Object) -> Result<Dentry> {
-        let mnt = self.mnt.load(Acquire);
-        if mnt.is_null() {
-            return Err(ENODEV);
-        }
-
-        let mut path = bindings::path::default();
-        let mut stash = ptr::null_mut();
-        // SAFETY: The mount is ours, and valid as long as the module's code runs. The dentry refers
-        // to the stash, which is empty and not the object's, until that is changed below. A
-        // reference to the object, C takes from us.
-        to_result(unsafe {
-            bindings::path_from_stashed(
-                &mut stash,
-                mnt,
-                ARef::into_raw(ARef::from(object)).as_ptr().cast(),
-                &mut path,
-            )
-        })?;
-        // SAFETY: On success the path has references to mount and dentry, and both are ours.
-        unsafe {
-            bindings::mntput(path.mnt);
-            (*path.dentry).d_fsdata = ptr::null_mut();
-            Ok(Dentry::from_raw(NonNull::new_unchecked(path.dentry)))
-        }
-    }
-
-    /// Lets a dentry and its inode stand for another object, as [`PseudoFs::fresh`] makes them.
+    /// Lets a dentry and its inode stand for another object, as [`Mount::fresh`] makes them.
     ///
     /// # Safety
     ///
@@ -374,68 +327,12 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         }
     }
 
-    /// Returns the path of an object's file.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PseudoFs::dentry`].
-    #[inline]
-    pub fn path(&'static self, object: &T::Object) -> Result<Path> {
-        let dentry = self.dentry(object)?.into_raw();
-
-        // SAFETY: There is a dentry, and so a mount, of which a reference is taken.
-        unsafe {
-            let mnt = bindings::mntget(self.mnt.load(Acquire));
-            Ok(Path::from_raw(bindings::path { mnt, dentry }))
-        }
-    }
-
-    /// Opens an object's file, as [`Path::open_with`] does.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`PseudoFs::dentry`] and [`Path::open`].
-    #[inline]
-    pub fn open(&'static self, object: &T::Object, flags: u32, kept: u32) -> Result<ARef<File>> {
-        let dentry = self.dentry(object)?;
-        let path = bindings::path {
-            mnt: self.mnt.load(Acquire),
-            dentry: dentry.as_ptr(),
-        };
-
-        // SAFETY: We have a reference to the dentry. The mount is ours, and valid as long as the
-        // module's code runs.
-        let file = unsafe { Path::borrow(&path) }.open_with(flags, kept)?;
-        // SAFETY: The file has a reference of its own.
-        unsafe { dentry.put_not_last() };
-        Ok(file)
-    }
-
-    /// Returns the root, in which there is nothing.
-    ///
     /// # Safety
     ///
-    /// The file system must be mounted.
-    #[inline]
-    pub unsafe fn root_unchecked(&'static self) -> Path {
-        let mnt = self.mnt.load(Acquire);
-        // SAFETY: The caller promises that it is mounted, and so has a mount with a root.
-        unsafe {
-            let path = bindings::path {
-                mnt,
-                dentry: (*mnt).mnt_root,
-            };
-            bindings::path_get(&path);
-            Path::from_raw(path)
-        }
-    }
-
-    /// # Safety
-    ///
-    /// `sb` must be a super block of this file system that is mounted.
+    /// `sb` must be a super block of this file system.
     #[inline]
     pub(crate) unsafe fn of_super(sb: *mut bindings::super_block) -> &'static Self {
-        // SAFETY: The caller promises that it is ours; `mount()` has left a reference to a static.
+        // SAFETY: The caller promises that it is ours; `mount()` has left a pointer to a static.
         unsafe { &*(*sb).s_fs_info.cast() }
     }
 
@@ -557,31 +454,146 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
 /// A pseudo file system that is mounted; unmounted when it is dropped.
 ///
-/// To be dropped late in a module's exit. Waits for all who still use a path in it.
+/// Who makes a file needs a reference to this, and so makes none before it is mounted, or after. To
+/// be dropped late in a module's exit. Waits for all who still use a path in it.
 ///
 /// # Invariants
 ///
-/// The file system is mounted.
+/// The file system is mounted, and so its `mnt` not null.
+#[repr(transparent)]
 pub struct Mount<T: PseudoFileSystem>(&'static PseudoFs<T>);
 
 impl<T: PseudoFileSystem> Mount<T> {
+    /// Returns the mount as C sees it.
+    #[inline]
+    fn mnt(&self) -> *mut bindings::vfsmount {
+        self.0.mnt.load(Acquire)
+    }
+
     /// Returns the super block.
     pub fn super_block(&self) -> &SuperBlock {
         // SAFETY: By the type invariants it is mounted, and so has a super block.
-        unsafe { SuperBlock::from_raw((*self.0.mnt.load(Acquire)).mnt_sb) }
+        unsafe { SuperBlock::from_raw((*self.mnt()).mnt_sb) }
+    }
+
+    /// Returns the dentry of an object.
+    ///
+    /// It is the same, down to the inode, for all who ask while one of them has it. Process
+    /// context, may sleep.
+    ///
+    /// # Errors
+    ///
+    /// - [`ENODEV`] if the file system's module is being unloaded.
+    /// - [`ENOMEM`] if memory runs out.
+    /// - Those of [`PseudoFileSystem::stash`].
+    #[inline]
+    pub fn dentry(&self, object: &T::Object) -> Result<Dentry> {
+        let stash = T::stash(object)?;
+
+        match stash.get() {
+            Some(dentry) => Ok(dentry),
+            None => self.new_dentry(object, stash),
+        }
+    }
+
+    #[doc(alias = "path_from_stashed")]
+    fn new_dentry(&self, object: &T::Object, stash: &Stash) -> Result<Dentry> {
+        let dentry = match self.0.shelves.take() {
+            // SAFETY: What is on a shelf is ours, and we have the only reference.
+            Some(dentry) => unsafe { PseudoFs::<T>::renew(Dentry::from_raw(dentry), object)? },
+            None => self.fresh(object)?,
+        };
+        // SAFETY: Nobody has seen the dentry yet. The stash lives as long as the object, and so as
+        // long as the dentry has an inode that owns a reference to it.
+        Ok(unsafe { stash.publish(dentry) })
+    }
+
+    /// Makes a dentry and an inode.
+    fn fresh(&self, object: &T::Object) -> Result<Dentry> {
+        let mut path = bindings::path::default();
+        let mut stash = ptr::null_mut();
+        // SAFETY: By the type invariants the mount is valid. The dentry refers to the stash, which
+        // is empty and not the object's, until that is changed below. A reference to the object, C
+        // takes from us.
+        to_result(unsafe {
+            bindings::path_from_stashed(
+                &mut stash,
+                self.mnt(),
+                ARef::into_raw(ARef::from(object)).as_ptr().cast(),
+                &mut path,
+            )
+        })?;
+        // SAFETY: On success the path has references to mount and dentry, and both are ours.
+        unsafe {
+            bindings::mntput(path.mnt);
+            (*path.dentry).d_fsdata = ptr::null_mut();
+            Ok(Dentry::from_raw(NonNull::new_unchecked(path.dentry)))
+        }
+    }
+
+    /// Returns the path of an object's file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mount::dentry`].
+    #[inline]
+    pub fn path(&self, object: &T::Object) -> Result<Path> {
+        let dentry = self.dentry(object)?.into_raw();
+
+        // SAFETY: By the type invariants the mount is valid; a reference to it is taken.
+        unsafe {
+            let mnt = bindings::mntget(self.mnt());
+            Ok(Path::from_raw(bindings::path { mnt, dentry }))
+        }
+    }
+
+    /// Opens an object's file, as [`Path::open_with`] does.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Mount::dentry`] and [`Path::open`].
+    #[inline]
+    pub fn open(&self, object: &T::Object, flags: u32, kept: u32) -> Result<ARef<File>> {
+        let dentry = self.dentry(object)?;
+        let path = bindings::path {
+            mnt: self.mnt(),
+            dentry: dentry.as_ptr(),
+        };
+
+        // SAFETY: We have a reference to the dentry, and by the type invariants the mount is valid
+        // as long as `self`.
+        let file = unsafe { Path::borrow(&path) }.open_with(flags, kept)?;
+        // SAFETY: The file has a reference of its own.
+        unsafe { dentry.put_not_last() };
+        Ok(file)
+    }
+
+    /// Returns the root, in which there is nothing.
+    #[inline]
+    pub fn root(&self) -> Path {
+        let mnt = self.mnt();
+        // SAFETY: By the type invariants the mount is valid, and so has a root.
+        unsafe {
+            let path = bindings::path {
+                mnt,
+                dentry: (*mnt).mnt_root,
+            };
+            bindings::path_get(&path);
+            Path::from_raw(path)
+        }
     }
 }
 
 impl<T: PseudoFileSystem> Drop for Mount<T> {
     fn drop(&mut self) {
-        let mnt = self.0.mnt.load(Acquire);
-        self.0.mnt.store(ptr::null_mut(), Relaxed);
+        let mnt = self.mnt();
         // SAFETY: By the type invariants this is a mount that is ours to give up, and nobody makes
         // any more paths in it. Whoever closes a file, which may leave something on a shelf, has
         // the mount until that is done, for which the first call waits; the last one takes the
         // super block that we get from it.
         unsafe {
             let sb = bindings::kern_unmount_wait(mnt);
+            self.0.mnt.store(ptr::null_mut(), Relaxed);
             self.0.shelves.free();
             bindings::deactivate_super_wait(sb);
         }
@@ -928,27 +940,20 @@ mod tests {
     }
 
     #[test]
-    fn has_no_paths_unless_mounted() {
-        let thing = Thing::new(1);
-        assert_eq!(THINGS.path(&thing).err(), Some(ENODEV));
-        assert_eq!(thing.refs(), 1);
-    }
-
-    #[test]
     fn an_object_has_one_dentry_for_all() {
-        let _mount = mount();
+        let mount = mount();
         let (one, two) = (Thing::new(1), Thing::new(2));
-        let path = THINGS.path(&one).unwrap();
-        assert_eq!(dentry(&path), dentry(&THINGS.path(&one).unwrap()));
-        assert_ne!(dentry(&path), dentry(&THINGS.path(&two).unwrap()));
+        let path = mount.path(&one).unwrap();
+        assert_eq!(dentry(&path), dentry(&mount.path(&one).unwrap()));
+        assert_ne!(dentry(&path), dentry(&mount.path(&two).unwrap()));
     }
 
     #[test]
     fn the_inode_holds_the_object_until_the_last_path_is_gone() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(&thing).unwrap();
-        let other = THINGS.path(&thing).unwrap();
+        let path = mount.path(&thing).unwrap();
+        let other = mount.path(&thing).unwrap();
         assert_eq!(thing.refs(), 2);
         drop(path);
         assert_eq!(thing.refs(), 2);
@@ -956,7 +961,7 @@ mod tests {
         assert_eq!(thing.refs(), 1);
         // SAFETY: Nobody else uses the field.
         assert!(unsafe { *thing.stashed.get() }.is_null());
-        assert!(THINGS.path(&thing).is_ok());
+        assert!(mount.path(&thing).is_ok());
     }
 
     /// As it is for a moment when its last user is gone.
@@ -964,9 +969,9 @@ mod tests {
     fn a_dentry_that_is_dead_is_left_alone() {
         const DEAD: c_int = -128;
 
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(&thing).unwrap();
+        let path = mount.path(&thing).unwrap();
         // SAFETY: The dentry is valid, and nobody else uses it.
         let count = unsafe {
             &mut (*dentry(&path))
@@ -982,7 +987,7 @@ mod tests {
         assert_eq!(after, DEAD);
         drop(path);
 
-        let other = THINGS.path(&thing).unwrap();
+        let other = mount.path(&thing).unwrap();
         assert!(ThingFs::stash(&thing).unwrap().get().is_some());
         drop(other);
     }
@@ -996,18 +1001,18 @@ mod tests {
 
     #[test]
     fn what_nobody_uses_goes_to_the_next_object() {
-        let _mount = mount();
+        let mount = mount();
 
         // This thread may come to another CPU, with another shelf; but not every time.
         for _ in 0..100 {
             let (one, two) = (Thing::new(1), Thing::new(UNREADABLE));
-            let path = THINGS.path(&one).unwrap();
+            let path = mount.path(&one).unwrap();
             let first = dentry(&path);
             retire(path);
             assert_eq!(one.refs(), 1);
             assert!(ThingFs::stash(&one).unwrap().get().is_none());
 
-            let path = THINGS.path(&two).unwrap();
+            let path = mount.path(&two).unwrap();
             if dentry(&path) != first {
                 continue;
             }
@@ -1017,7 +1022,7 @@ mod tests {
             assert_eq!(inode.i_ino, UNREADABLE);
             assert_eq!(u32::from(inode.i_mode), bindings::S_IFREG);
             assert!(ThingFs::stash(&one).unwrap().get().is_none());
-            assert_ne!(dentry(&THINGS.path(&one).unwrap()), first);
+            assert_ne!(dentry(&mount.path(&one).unwrap()), first);
             return;
         }
         panic!("nothing is used again");
@@ -1025,22 +1030,22 @@ mod tests {
 
     #[test]
     fn what_somebody_uses_stays_with_its_object() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(&thing).unwrap();
-        let other = THINGS.path(&thing).unwrap();
+        let path = mount.path(&thing).unwrap();
+        let other = mount.path(&thing).unwrap();
         retire(path);
         assert_eq!(thing.refs(), 2);
-        assert_eq!(dentry(&THINGS.path(&thing).unwrap()), dentry(&other));
+        assert_eq!(dentry(&mount.path(&thing).unwrap()), dentry(&other));
         drop(other);
         assert_eq!(thing.refs(), 1);
     }
 
     #[test]
     fn an_inode_that_somebody_has_stays_with_its_object() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(&thing).unwrap();
+        let path = mount.path(&thing).unwrap();
         // SAFETY: The dentry is valid, and has an inode.
         let inode = unsafe { (*dentry(&path)).d_inode };
         // SAFETY: The inode is valid.
@@ -1054,20 +1059,20 @@ mod tests {
 
     #[test]
     fn who_retires_a_dentry_has_it_until_he_lets_go() {
-        let _mount = mount();
+        let mount = mount();
         let (one, two) = (Thing::new(1), Thing::new(2));
-        let path = THINGS.path(&one).unwrap();
+        let path = mount.path(&one).unwrap();
         // SAFETY: What it stands for is not looked at any more.
         unsafe { THINGS.retire(dentry(&path)) };
-        assert_ne!(dentry(&THINGS.path(&two).unwrap()), dentry(&path));
+        assert_ne!(dentry(&mount.path(&two).unwrap()), dentry(&path));
         drop(path);
     }
 
     #[test]
     fn what_finds_no_room_is_freed() {
-        let _mount = mount();
+        let mount = mount();
         let things: [_; 100] = core::array::from_fn(|n| Thing::new(n as u64));
-        let paths = things.each_ref().map(|thing| THINGS.path(thing).unwrap());
+        let paths = things.each_ref().map(|thing| mount.path(thing).unwrap());
         for path in paths {
             retire(path);
         }
@@ -1076,17 +1081,17 @@ mod tests {
 
     #[test]
     fn an_object_without_a_stash_is_refused() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(UNSTASHED);
-        assert_eq!(THINGS.path(&thing).err(), Some(EINVAL));
+        assert_eq!(mount.path(&thing).err(), Some(EINVAL));
         assert_eq!(thing.refs(), 1);
     }
 
     #[test]
     fn a_file_is_opened_and_released_once() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(&thing).unwrap();
+        let path = mount.path(&thing).unwrap();
         let file = path.open_with(bindings::O_RDWR, bindings::O_EXCL).unwrap();
         drop(path);
         assert!(file.flags() & bindings::O_EXCL != 0);
@@ -1100,9 +1105,9 @@ mod tests {
 
     #[test]
     fn a_file_that_does_not_open_is_not_released() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(UNOPENABLE);
-        let path = THINGS.path(&thing).unwrap();
+        let path = mount.path(&thing).unwrap();
         assert_eq!(path.open(bindings::O_RDWR).err(), Some(EPERM));
         flush();
         assert_eq!(thing.released.load(Relaxed), 0);
@@ -1110,9 +1115,9 @@ mod tests {
 
     #[test]
     fn file_operations_find_the_object() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(42);
-        let file = THINGS.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
+        let file = mount.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
         // SAFETY: The table is static and never written to.
         let table = unsafe { &*FILES.as_ptr() };
         // SAFETY: The file has this table; a null poll table is allowed.
@@ -1131,9 +1136,9 @@ mod tests {
 
     #[test]
     fn no_other_file_is_a_pidfd() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(1);
-        let file = THINGS.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
+        let file = mount.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
         let reserved = FileDescriptorReservation::get_unused_fd_flags(0).unwrap();
         let fd = reserved.reserved_fd();
         reserved.fd_install(file);
@@ -1159,9 +1164,9 @@ mod tests {
 
     #[test]
     fn who_polls_waits_on_the_queue_of_the_object() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(1);
-        let file = THINGS.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
+        let file = mount.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
         let mut wait = bindings::poll_table_struct {
             _qproc: Some(wait_on),
             _key: EPOLLIN,
@@ -1178,9 +1183,9 @@ mod tests {
 
     #[test]
     fn a_clone_of_a_path_is_a_path() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(&thing).unwrap();
+        let path = mount.path(&thing).unwrap();
         let other = path.clone();
         assert_eq!(dentry(&path), dentry(&other));
         drop(path);
@@ -1192,8 +1197,8 @@ mod tests {
 
     #[test]
     fn inodes_say_what_they_are() {
-        let _mount = mount();
-        let path = THINGS.path(&Thing::new(42)).unwrap();
+        let mount = mount();
+        let path = mount.path(&Thing::new(42)).unwrap();
         let mut stat = MaybeUninit::<bindings::kstat>::zeroed();
         // SAFETY: The path is valid, and `stat` ours to write.
         let ret = unsafe { bindings::vfs_getattr(path.as_ptr(), stat.as_mut_ptr(), 0x7ff, 0) };
@@ -1206,8 +1211,8 @@ mod tests {
 
     #[test]
     fn attributes_that_must_not_change_do_not() {
-        let _mount = mount();
-        let path = THINGS.path(&Thing::new(1)).unwrap();
+        let mount = mount();
+        let path = mount.path(&Thing::new(1)).unwrap();
         let setattr = InodeOperationsTable::<ThingFs>::TABLE.setattr.unwrap();
         // SAFETY: The dentry is of an inode with this table.
         let ret = unsafe { setattr(ptr::null_mut(), dentry(&path), ptr::null_mut()) };
@@ -1253,8 +1258,8 @@ mod tests {
     fn xattrs_are_set_read_listed_and_removed() {
         use crate::fs::xattr::flags::*;
 
-        let _mount = mount();
-        let path = THINGS.path(&Thing::new(1)).unwrap();
+        let mount = mount();
+        let path = mount.path(&Thing::new(1)).unwrap();
         let mut buffer = [0; 16];
 
         assert_eq!(get(&path, &mut buffer), ENODATA.to_errno() as isize);
@@ -1284,8 +1289,8 @@ mod tests {
     /// C gives as much of its buffer to user space as it is told of.
     #[test]
     fn no_more_is_told_of_xattrs_than_there_is_room_for() {
-        let _mount = mount();
-        let path = THINGS.path(&Thing::new(BOASTFUL)).unwrap();
+        let mount = mount();
+        let path = mount.path(&Thing::new(BOASTFUL)).unwrap();
         let mut buffer = [0; 17];
 
         assert_eq!(get(&path, &mut buffer), 17);
@@ -1300,8 +1305,8 @@ mod tests {
 
     #[test]
     fn handles_name_objects() {
-        let _mount = mount();
-        let path = THINGS.path(&Thing::new(42)).unwrap();
+        let mount = mount();
+        let path = mount.path(&Thing::new(42)).unwrap();
         let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
         let (encode, decode) = (table.encode_fh.unwrap(), table.fh_to_dentry.unwrap());
         // SAFETY: The dentry is valid.
@@ -1337,9 +1342,9 @@ mod tests {
 
     #[test]
     fn handles_are_opened_by_who_may() {
-        let _mount = mount();
+        let mount = mount();
         let thing = Thing::new(1);
-        let path = THINGS.path(&thing).unwrap();
+        let path = mount.path(&thing).unwrap();
         let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
         // SAFETY: The function does not look at the context.
         let permission = |flags| unsafe { table.permission.unwrap()(ptr::null_mut(), flags) };
@@ -1357,8 +1362,7 @@ mod tests {
     #[test]
     fn the_root_is_a_directory_with_nothing_in_it() {
         let mount = mount();
-        // SAFETY: It is mounted.
-        let root = unsafe { THINGS.root_unchecked() };
+        let root = mount.root();
         let mut stat = MaybeUninit::<bindings::kstatfs>::zeroed();
         // SAFETY: The path is valid, and `stat` ours to write.
         let ret = unsafe { bindings::vfs_statfs(root.as_ptr(), stat.as_mut_ptr()) };
@@ -1373,8 +1377,8 @@ mod tests {
 
     #[test]
     fn paths_say_what_they_stand_for() {
-        let _mount = mount();
-        let path = THINGS.path(&Thing::new(1)).unwrap();
+        let mount = mount();
+        let path = mount.path(&Thing::new(1)).unwrap();
         let mut buffer = [0u8; 32];
         // SAFETY: The path is valid, and there is room for what we say.
         let name = unsafe { bindings::d_path(path.as_ptr(), buffer.as_mut_ptr().cast(), 32) };

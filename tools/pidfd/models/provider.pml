@@ -86,7 +86,7 @@ inline path_put(m) {
 	mounts[m]--
 }
 
-/* PseudoFs::dentry(): make the inode. The caller has the mount in place. */
+/* Mount::dentry(): make the inode. The caller has the mount in place. */
 inline new_inode(m, ok) {
 	run_in(m);
 #ifndef MISTAKE_NO_REF_OF_INODE

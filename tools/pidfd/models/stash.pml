@@ -287,11 +287,11 @@ proctype user(byte me) {
 	byte i, old, found, mine;
 	bool ok, dead, closes;
 
-	/* PseudoFs::dentry() */
+	/* Mount::dentry() */
 	get();
 	if
 	:: found == NONE ->
-		/* PseudoFs::new_dentry(): ARef::from(object) */
+		/* Mount::new_dentry(): ARef::from(object) */
 		refs[object_of(me)]++;
 		take();
 		if
@@ -300,7 +300,7 @@ proctype user(byte me) {
 			assert(i_private[mine] == NONE && !closing[mine] && !freed[mine]);
 			i_private[mine] = object_of(me)
 		:: else ->
-			/* PseudoFs::fresh() */
+			/* Mount::fresh() */
 			mine = me;
 			d_step {
 				made[me] = true;
