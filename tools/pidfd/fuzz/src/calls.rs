@@ -238,8 +238,6 @@ pub struct Exec<'a> {
     spawned: usize,
     handles: [Handle; 4],
     address: ([u8; 32], usize),
-    /// SIGCHLD may be ignored.
-    unsure: bool,
 }
 
 struct Errno(isize);
@@ -283,7 +281,6 @@ impl<'a> Exec<'a> {
                 id: [0; 4],
             }; 4],
             address: ([0; 32], 2),
-            unsure: false,
         };
         let mine = sys::call(SYS_pidfd_open, [exec.me(), 0, 0, 0, 0, 0]);
 
@@ -480,8 +477,21 @@ impl<'a> Exec<'a> {
         (dev == self.dev && flags & O_PATH as isize == 0).then_some(ino)
     }
 
+    /// Whether children that end are reaped without a word. Not only `sigaction()` brings that
+    /// about: the init of a pid namespace ignores SIGCHLD when it ends, and so does who shares its
+    /// signal handlers.
+    fn ends_are_ignored(&self) -> bool {
+        let mut action = [0_usize; 4];
+        let at = action.as_mut_ptr() as usize;
+
+        sys::call(SYS_rt_sigaction, [SIGCHLD as usize, 0, at, 8, 0, 0]);
+        action[0] == SIG_IGN || action[1] & SA_NOCLDWAIT as usize != 0
+    }
+
     fn kid(&self, ino: u64) -> Option<&Kid> {
-        self.kids.iter().find(|kid| kid.ino == ino && kid.ours)
+        let kid = self.kids.iter().find(|kid| kid.ino == ino && kid.ours);
+
+        kid.filter(|_| !self.ends_are_ignored())
     }
 
     /// The orders and the stack for a child; the orders are at the start of the place.
@@ -523,8 +533,7 @@ impl<'a> Exec<'a> {
             pid: pid as i32,
             ino: 0,
             ours: flags & (CLONE_PARENT as u64 | CLONE_THREAD as u64 | CLONE_AUTOREAP) == 0
-                && signal == SIGCHLD as u64
-                && !self.unsure,
+                && signal == SIGCHLD as u64,
             simple: !matches!(act, Act::LeaderExits | Act::ThreadExecs),
             reaped: None,
         };
@@ -663,8 +672,9 @@ impl<'a> Exec<'a> {
                 "pidfd_open() has made {fd}, and that is no pidfd"
             ));
         }
+        let known = !self.ends_are_ignored();
         for kid in &mut self.kids {
-            if kid.pid == pid && kid.ours && kid.reaped.is_none() {
+            if known && kid.pid == pid && kid.ours && kid.reaped.is_none() {
                 if kid.ino != 0 && Some(kid.ino) != ino {
                     let what =
                         format_args!("two pidfds of {pid} have inodes {} and {ino:?}", kid.ino)
@@ -1617,7 +1627,6 @@ impl<'a> Exec<'a> {
             SYS_rt_sigaction,
             [SIGCHLD as usize, action.as_ptr() as usize, 0, 8],
         );
-        self.unsure = ignore || nowait;
     }
 
     fn open_tree(&mut self, call: &Call) {
