@@ -665,16 +665,18 @@ impl<'a> Exec<'a> {
         if fd < 0 {
             return;
         }
-        // As long as it is not reaped, its pid is no one else's.
         let ino = self.pidfd(fd as i32);
         if ino.is_none() {
             self.wrong(format_args!(
                 "pidfd_open() has made {fd}, and that is no pidfd"
             ));
         }
-        let known = !self.ends_are_ignored();
+        // As long as it is not reaped, its pid is no one else's.
+        if self.ends_are_ignored() {
+            return;
+        }
         for kid in &mut self.kids {
-            if known && kid.pid == pid && kid.ours && kid.reaped.is_none() {
+            if kid.pid == pid && kid.ours && kid.reaped.is_none() {
                 if kid.ino != 0 && Some(kid.ino) != ino {
                     let what =
                         format_args!("two pidfds of {pid} have inodes {} and {ino:?}", kid.ino)
