@@ -13,6 +13,7 @@ MEM ?= 2G
 TIMEOUT ?= 600
 JOBS ?= $(shell nproc)
 MODULE ?= yes
+override BUILD := $(abspath $(BUILD))
 # Ours only: what the kernel's own make is told, scripts/pidfd/build.sh says. A
 # dollar sign in CMD is the guest's shell's.
 MAKEOVERRIDES :=
@@ -33,7 +34,8 @@ endif
 ifneq ($(CONFIG_RUST),y)
 $(error this project is Rust: make LLVM=1 CONFIG_RUST=y $(MAKECMDGOALS))
 endif
-ifneq ($(shell $(SCRIPTS)/setup.sh $(BUILD) >&2; echo $$?),0)
+# Before 4.4, make does not hand variables to what $(shell) runs.
+ifneq ($(shell SETUP='$(SETUP)' PIDFD_CACHE='$(PIDFD_CACHE)' $(SCRIPTS)/setup.sh $(BUILD) >&2; echo $$?),0)
 $(error not set up; see above)
 endif
 include $(BUILD)/tools.mk

@@ -58,6 +58,9 @@ is "with CONFIG_RUST=n it says what to type" make_line "make LLVM=1 CONFIG_RUST=
 door help
 is "help needs nothing" grep -q "KERNEL_SRC=DIR" "$tmp/out"
 
+make_ SETUP=no BUILD="$tmp/build" modules
+is "SETUP=no lists what is missing in a new build folder, and installs nothing" \
+	test "$(head -n 1 "$tmp/err")" = "setup: SETUP=no; this is missing:" -a ! -e "$tmp/build/venv"
 make_ KERNEL_SRC="$tmp/none"
 is "KERNEL_SRC that does not exist is one line" one_line "is no directory"
 make_ KERNEL_SRC="$tmp"
@@ -123,8 +126,9 @@ is "a hang fails" grep -q 'TIMEOUT=20' "$tmp/err"
 QEMU_OPTS=-S QUIET=3 make_ guest CMD=true
 is "so does a boot that hangs, after a second try" grep -q 'the guest did not boot' "$tmp/err"
 
-make_ modules KDIR="$obj"
-is "the modules build against a built kernel" test -f "$build/modules/kernel/pidfd/rust_pidfd.ko"
+make_ modules KDIR="$obj" BUILD="$(realpath -s --relative-to="$top" "$build")"
+is "the modules build against a built kernel, into a relative build folder" \
+	grep -qx "$build/modules/kernel/pidfd/rust_pidfd.ko" "$tmp/out"
 make_ guest MODULE=no CMD="insmod $build/modules/kernel/pidfd/rust_pidfd.ko && lsmod | grep -c ^rust_pidfd"
 is "and the result loads" test "$(cat "$tmp/out")" = 1
 
