@@ -123,6 +123,7 @@ LAYOUT_FIELD(pid, ino);
 LAYOUT_FIELD(pid, level);
 LAYOUT_FIELD(pid, numbers);
 LAYOUT_FIELD(pid, record);
+LAYOUT_FIELD(pid, tasks);
 LAYOUT_FIELD(pid, wait_pidfd);
 
 LAYOUT(pid_namespace);
@@ -162,6 +163,10 @@ LAYOUT_FIELD(seq_file, buf);
 LAYOUT_FIELD(seq_file, count);
 LAYOUT_FIELD(seq_file, size);
 
+LAYOUT(signal_struct);
+LAYOUT_FIELD(signal_struct, exec_update_lock);
+LAYOUT_FIELD(signal_struct, rlim);
+
 LAYOUT(stashed_operations);
 LAYOUT_FIELD(stashed_operations, init_inode);
 LAYOUT_FIELD(stashed_operations, put_data);
@@ -180,6 +185,9 @@ LAYOUT_FIELD(super_operations, statfs);
 
 LAYOUT(task_struct);
 LAYOUT_FIELD(task_struct, exit_state);
+#ifdef CONFIG_FAULT_INJECTION
+LAYOUT_FIELD(task_struct, fail_nth);
+#endif
 LAYOUT_FIELD(task_struct, group_leader);
 LAYOUT_FIELD(task_struct, mm);
 LAYOUT_FIELD(task_struct, pid);

@@ -57,7 +57,7 @@ layout! {
     path { dentry, mnt }
     pid {
         attr in __bindgen_anon_1, ino in __bindgen_anon_1, level, numbers,
-        record in __bindgen_anon_1, wait_pidfd,
+        record in __bindgen_anon_1, tasks, wait_pidfd,
     }
     pid_namespace { level }
     pidfd_provider { alloc_file, clone, fops, get_root, owner }
@@ -68,6 +68,7 @@ layout! {
     poll_table_struct { _key, _qproc }
     pseudo_fs_context { dops, eops, ops, s_d_flags, xattr }
     seq_file { buf, count, size }
+    signal_struct { exec_update_lock, rlim }
     stashed_operations { init_inode, put_data, stash_dentry }
     super_block { s_dev, s_fs_info, s_magic, s_passive }
     super_operations { drop_inode, evict_inode, statfs }
@@ -77,4 +78,9 @@ layout! {
     wait_queue_entry { func, private }
     wait_queue_head { lock }
     xattr_handler { get, prefix, set }
+}
+
+#[cfg(CONFIG_FAULT_INJECTION)]
+layout! {
+    task_struct { fail_nth }
 }

@@ -158,7 +158,27 @@ impl Drop for ExecUpdateGuard<'_> {
 #[macros::kunit_tests(rust_namespace)]
 mod tests {
     use super::*;
-    use crate::pid::tests::Thread;
+    use crate::{
+        pid::{
+            tests::{
+                allow_signal,
+                flush_signals,
+                without_descriptors,
+                Thread, //
+            },
+            PidType, //
+        },
+        sync::atomic::{
+            Acquire,
+            Atomic,
+            Release, //
+        },
+        time::{
+            delay::fsleep,
+            Delta, //
+        },
+        workqueue, //
+    };
 
     const ALL: [Kind; 10] = [
         Kind::Cgroup,
@@ -198,6 +218,60 @@ mod tests {
         let guard = task.lock_exec_update_killable().unwrap();
         for kind in ALL {
             assert_eq!(guard.namespace(kind).err(), Some(ESRCH));
+        }
+    }
+
+    /// As of `execve(2)`, by a work item.
+    #[test]
+    fn who_is_killed_waits_for_the_lock_no_longer() {
+        const SIGKILL: c_int = 9;
+        static STATE: Atomic<i32> = Atomic::new(0);
+        const LOCKED: i32 = 1;
+        const LET_GO: i32 = 2;
+
+        let thread = Thread::new();
+        let task = thread.task();
+        // SAFETY: The task is valid, and has a `signal` as long as it.
+        let lock = unsafe { &raw mut (*(*task.as_ptr()).signal).exec_update_lock } as usize;
+        STATE.store(0, Release);
+        workqueue::system()
+            .try_spawn(GFP_KERNEL, move || {
+                let lock = lock as *mut bindings::rw_semaphore;
+                // SAFETY: The task stays until this has ended, for which the test waits.
+                unsafe { bindings::down_write(lock) };
+                STATE.store(LOCKED, Release);
+                while STATE.load(Acquire) != LET_GO {
+                    fsleep(Delta::from_millis(1));
+                }
+                // SAFETY: The lock was taken above.
+                unsafe { bindings::up_write(lock) };
+            })
+            .unwrap();
+        while STATE.load(Acquire) != LOCKED {
+            fsleep(Delta::from_millis(1));
+        }
+
+        allow_signal(SIGKILL);
+        assert_eq!(current!().send_signal(SIGKILL, PidType::Pid), Ok(()));
+        let killed = task.lock_exec_update_killable().err();
+        flush_signals();
+        STATE.store(LET_GO, Release);
+        let waited = task.lock_exec_update_killable().is_ok();
+        assert_eq!(killed, Some(EINTR));
+        assert!(waited);
+        thread.end();
+    }
+
+    #[test]
+    fn a_namespace_is_not_opened_without_a_descriptor() {
+        let task = current!();
+        for kind in ALL {
+            let guard = task.lock_exec_update_killable().unwrap();
+            let Some(ns) = guard.namespace(kind).unwrap() else {
+                continue;
+            };
+            drop(guard);
+            assert_eq!(without_descriptors(|| ns.open()).err(), Some(EMFILE));
         }
     }
 

@@ -347,7 +347,6 @@ impl Task {
     ///
     /// - [`EINVAL`] if there is no such signal. 0 is allowed, and sends nothing.
     /// - [`ESRCH`] if the task is gone.
-    /// - [`EAGAIN`] if a real-time signal cannot be queued.
     #[doc(alias = "do_send_sig_info")]
     pub fn send_signal(&self, sig: c_int, kind: PidType) -> Result {
         // SAFETY: By the type invariants, `self` is a valid task. The helper checks the number.
@@ -546,8 +545,12 @@ pub(crate) mod tests {
             delay::fsleep,
             Delta, //
         },
+        uaccess::UserPtr, //
     };
-    use core::ops::Deref;
+    use core::{
+        mem,
+        ops::Deref, //
+    };
 
     fn me() -> ARef<Pid> {
         Pid::of_task(current!(), PidType::Pid).unwrap()
@@ -581,6 +584,51 @@ pub(crate) mod tests {
         }
     }
 
+    /// Gives the current thread user memory, until it ends, and returns where: a page of zeroes.
+    pub(crate) fn user_page() -> UserPtr {
+        const PROT_READ_WRITE: usize = 3;
+        const MAP_PRIVATE_ANONYMOUS: usize = 0x22;
+
+        // SAFETY: Any kernel thread may have user memory, and any place in it will do.
+        let addr = unsafe {
+            assert_eq!(bindings::kunit_attach_mm(), 0);
+            let (prot, flags) = (PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS);
+            bindings::vm_mmap(ptr::null_mut(), 0, 4096, prot, flags, 0)
+        };
+        assert!(addr % 4096 == 0);
+        UserPtr::from_addr(addr)
+    }
+
+    /// Lets this thread have no descriptors while `f` runs.
+    pub(crate) fn without_descriptors<T>(f: impl FnOnce() -> T) -> T {
+        let task = current!().as_ptr();
+        // SAFETY: This thread is a process of its own, and nobody else changes its limits.
+        let limits = unsafe { &mut (*(*task).signal).rlim };
+        let limit = &mut limits[bindings::RLIMIT_NOFILE as usize].rlim_cur;
+        let before = mem::replace(limit, 0);
+        let result = f();
+        *limit = before;
+        result
+    }
+
+    /// Lets this thread, which is none but a test's, have signal `sig` pending.
+    pub(crate) fn allow_signal(sig: c_int) {
+        const SIG_KTHREAD: usize = 2;
+
+        // SAFETY: C makes a function's address of the number, too, and calls no such function.
+        unsafe {
+            let action = mem::transmute::<usize, bindings::__sighandler_t>(SIG_KTHREAD);
+            bindings::kernel_sigaction(sig, action);
+        }
+    }
+
+    /// Takes back what signals are pending.
+    pub(crate) fn flush_signals() {
+        let task = current!().as_ptr();
+        // SAFETY: The task is valid.
+        unsafe { bindings::flush_signals(task) };
+    }
+
     /// A kernel thread that ends when it is told to.
     pub(crate) struct Thread(ARef<Task>);
 
@@ -602,6 +650,10 @@ pub(crate) mod tests {
             .unwrap();
             // SAFETY: The thread waits to be woken, and so is valid.
             Self(unsafe { &*task.cast::<Task>() }.into())
+        }
+
+        pub(crate) fn task(&self) -> ARef<Task> {
+            self.0.clone()
         }
 
         pub(crate) fn pid(&self) -> ARef<Pid> {
@@ -704,6 +756,40 @@ pub(crate) mod tests {
         assert_eq!(task.send_signal(1, PidType::Tgid), Err(ESRCH));
     }
 
+    /// A zombie has exited, and says nothing of it.
+    #[test]
+    fn a_task_that_awaits_its_parent_has_exited() {
+        const SIGCHLD: c_int = 17;
+
+        extern "C" fn ends(_data: *mut c_void) -> c_int {
+            // SAFETY: The new task runs nothing else.
+            unsafe { bindings::do_exit(0x2a00) }
+        }
+
+        // SAFETY: This thread is none but the test's. So it does not ignore its children, and has
+        // one.
+        let nr = unsafe {
+            bindings::kernel_sigaction(SIGCHLD, None);
+            bindings::user_mode_thread(Some(ends), ptr::null_mut(), SIGCHLD as usize)
+        };
+        let pid = Pid::find_get(nr).unwrap();
+        let task = pid.get_task(PidType::Pid).unwrap();
+        while pid.state() == State::Running {
+            fsleep(Delta::from_millis(1));
+        }
+        assert_eq!(pid.state(), State::Exited);
+        assert!(task.exit_state() != 0);
+        assert_eq!(task.final_exit(), None);
+        assert!(!task.is_kernel_worker());
+
+        let mut status = 0;
+        // SAFETY: `status` is ours to write.
+        assert_eq!(unsafe { bindings::kernel_wait(nr, &mut status) }, nr);
+        assert_eq!(status, 0x2a00);
+        assert_eq!(pid.state(), State::Reaped);
+        assert_eq!(task.final_exit().map(|exit| exit.exit_code), Some(0x2a00));
+    }
+
     #[test]
     fn a_watch_is_woken_by_the_end() {
         let thread = Thread::new();
@@ -730,6 +816,20 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn it_has_no_number_in_other_namespaces() {
+        for level in [0, 1] {
+            let ns = Opaque::<bindings::pid_namespace>::zeroed();
+            // SAFETY: It is ours, and only its address and its level are looked at.
+            let ns = unsafe {
+                (*ns.get()).level = level;
+                PidNamespace::from_ptr(ns.get())
+            };
+            assert!(!me().is_in(ns));
+            assert_eq!(me().nr_ns(ns), 0);
+        }
+    }
+
+    #[test]
     fn numbers_of_a_kernel_thread() {
         assert_eq!(current!().tgid_vnr(), current!().tgid());
         // Its parent is kthreadd.
@@ -746,6 +846,36 @@ pub(crate) mod tests {
     fn register_may_be_repeated() {
         assert!(me().register(GFP_KERNEL).is_ok());
         assert!(me().register(GFP_KERNEL).is_ok());
+    }
+
+    #[cfg(CONFIG_FAILSLAB)]
+    #[test]
+    fn register_without_memory_may_be_repeated_too() {
+        let pid = Spare::new();
+        let task = current!().as_ptr();
+        // The first allocation from now on fails, unless it may wait.
+        // SAFETY: Nobody else looks at the field.
+        unsafe { (*task).fail_nth = 1 };
+        assert_eq!(pid.register(GFP_NOWAIT).err(), Some(ENOMEM));
+        assert!(pid.record().is_none());
+        assert!(pid.register(GFP_NOWAIT).is_ok());
+    }
+
+    /// A kernel thread takes none but those that it asks for.
+    #[test]
+    fn signals_are_sent_to_who_takes_them() {
+        const SIGUSR1: c_int = 10;
+
+        let is_pending = || current!().signal_pending();
+        assert_eq!(current!().send_signal(SIGUSR1, PidType::Pid), Ok(()));
+        assert!(!is_pending());
+        allow_signal(SIGUSR1);
+        for kind in [PidType::Pid, PidType::Tgid] {
+            assert_eq!(current!().send_signal(SIGUSR1, kind), Ok(()));
+            assert!(is_pending());
+            flush_signals();
+        }
+        assert!(!is_pending());
     }
 
     #[test]

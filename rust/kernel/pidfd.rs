@@ -485,7 +485,11 @@ mod tests {
             }, //
         },
         pid::{
-            tests::Spare,
+            tests::{
+                user_page,
+                without_descriptors,
+                Spare, //
+            },
             PidType, //
         },
         seq_file::SeqFile,
@@ -636,6 +640,7 @@ mod tests {
             Ok(registration) => registration,
             Err(err) => {
                 assert_eq!(err, EBUSY);
+                assert!(cfg!(CONFIG_PIDFD_RUST = "y"));
                 return;
             }
         };
@@ -671,6 +676,26 @@ mod tests {
             unsafe { bindings::pidfd_provider_clone(me().as_ptr(), 0, kernel_address, &mut file) };
         assert_eq!(ret, EFAULT.to_errno());
         assert!(file.is_null());
+        assert_eq!(next_fd(), fd);
+
+        // With user memory it leaves what C installs, or undoes.
+        let page = user_page();
+        // SAFETY: As above.
+        let ret = unsafe {
+            bindings::pidfd_provider_clone(me().as_ptr(), 0, page.as_mut_ptr().cast(), &mut file)
+        };
+        assert_eq!(ret, fd as c_int);
+        assert_eq!(page.get_u64(), Ok(fd.into()));
+        assert!(get_pid(fd).is_err());
+        assert_ne!(next_fd(), fd);
+        // SAFETY: Both were handed to us just now.
+        let (f_op, undone) = unsafe {
+            let f_op = (*file).f_op;
+            bindings::fput(file);
+            (f_op, FileDescriptorReservation::from_raw(fd))
+        };
+        assert_eq!(f_op, FILES.as_ptr());
+        drop(undone);
         assert_eq!(next_fd(), fd);
 
         let mut root = bindings::path::default();
@@ -739,6 +764,22 @@ mod tests {
         assert!(get_pid(fd).is_err());
     }
 
+    /// As of a thread.
+    #[test]
+    fn a_pid_that_is_no_leader_s_is_opened_as_a_thread() {
+        let pid = Spare::new();
+        let mut node = bindings::hlist_node::default();
+        // SAFETY: The pid is ours, and that the list is not empty is all that is looked at.
+        let list = unsafe { &mut (*pid.as_ptr()).tasks[PidType::Pid as usize].first };
+        *list = &mut node;
+        let process = PidFd::prepare(&pid, 0).err();
+        let thread = PidFd::prepare(&pid, flags::PIDFD_THREAD).is_ok();
+        *list = core::ptr::null_mut();
+        assert_eq!(process, Some(ENOENT));
+        assert!(thread);
+        flush();
+    }
+
     #[test]
     fn a_pid_without_a_task_is_not_opened() {
         let pid = Spare::new();
@@ -756,6 +797,38 @@ mod tests {
         let kernel_address = UserPtr::from_addr(usize::MAX - 4095);
         assert_eq!(pidfd.publish(kernel_address).err(), Some(EFAULT));
         assert_eq!(next_fd(), fd);
+    }
+
+    #[test]
+    fn a_pidfd_that_is_published_has_its_number_in_user_memory() {
+        let page = user_page();
+        let fd = PidFd::prepare(&me(), 0)
+            .and_then(|pidfd| pidfd.publish(page))
+            .unwrap()
+            .install();
+        assert_eq!(page.get_u64(), Ok(fd.into()));
+        assert!(get_pid(fd).unwrap().0 == me());
+        // SAFETY: The descriptor was installed just now.
+        assert_eq!(unsafe { bindings::close_fd(fd) }, 0);
+    }
+
+    #[test]
+    fn a_reservation_goes_to_c_and_back() {
+        let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)
+            .unwrap()
+            .into_raw();
+        assert_ne!(next_fd(), fd);
+        // SAFETY: It is reserved, and given up by nobody else.
+        drop(unsafe { FileDescriptorReservation::from_raw(fd) });
+        assert_eq!(next_fd(), fd);
+    }
+
+    #[test]
+    fn a_full_table_is_found_out_before_a_file_is_made() {
+        without_descriptors(|| {
+            assert_eq!(PidFd::prepare(&me(), 0).err(), Some(EMFILE));
+            assert_eq!(PidFd::reserve(|| unreachable!()).err(), Some(EMFILE));
+        });
     }
 
     #[test]

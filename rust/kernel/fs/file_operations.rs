@@ -188,14 +188,9 @@ pub struct FileOperationsTable<T: FileOperations> {
 // SAFETY: Nothing ever writes to the table.
 unsafe impl<T: FileOperations> Sync for FileOperationsTable<T> {}
 
-impl<T: FileOperations> Default for FileOperationsTable<T> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
 impl<T: FileOperations> FileOperationsTable<T> {
     /// Creates the table.
+    #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
         // INVARIANT: `OwnerModule` is the module in which `T` implements `FileOperations`.
         Self {

@@ -622,6 +622,7 @@ mod tests {
                 Stat, //
             },
             xattr::{
+                told,
                 SimpleXattrs,
                 XattrList,
                 XattrName,
@@ -769,13 +770,24 @@ mod tests {
                 _ => Err(ENOTTY),
             }
         }
+
+        #[cfg(CONFIG_COMPAT)]
+        fn compat_ioctl(file: &OpenFile<'_, Self>, cmd: u32, _arg: usize) -> Result<isize> {
+            match cmd {
+                32 => Ok(file.object().number as isize),
+                _ => Err(ENOTTY),
+            }
+        }
     }
 
     #[vtable]
     impl InodeOperations for ThingFs {
         type Object = Thing;
 
-        fn getattr(_thing: &Thing, inode: &Inode, stat: &mut Stat, mask: u32) -> Result {
+        fn getattr(thing: &Thing, inode: &Inode, stat: &mut Stat, mask: u32) -> Result {
+            if thing.number == UNREADABLE {
+                return Err(EPERM);
+            }
             stat.fill(inode, mask);
             stat.clear_file_type();
             stat.set_device(7);
@@ -982,14 +994,51 @@ mod tests {
         };
         let alive = mem::replace(count, DEAD);
         let found = ThingFs::stash(&thing).unwrap().get();
-        let after = mem::replace(count, alive);
+        let after = *count;
+        let other = mount.path(&thing);
+        *count = alive;
         assert!(found.is_none());
         assert_eq!(after, DEAD);
-        drop(path);
 
-        let other = mount.path(&thing).unwrap();
-        assert!(ThingFs::stash(&thing).unwrap().get().is_some());
+        // The other is in its place, and stays there.
+        let other = other.unwrap();
+        assert_ne!(dentry(&other), dentry(&path));
+        drop(path);
+        assert_eq!(dentry(&mount.path(&thing).unwrap()), dentry(&other));
         drop(other);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn who_comes_second_gets_the_dentry_of_who_was_faster() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        let late = mount.fresh(&thing).unwrap();
+        assert_ne!(late.as_ptr(), dentry(&path));
+        // SAFETY: Nobody else has it, and the stash is that of its object.
+        let got = unsafe { ThingFs::stash(&thing).unwrap().publish(late) };
+        assert_eq!(got.as_ptr(), dentry(&path));
+        assert_eq!(thing.refs(), 2);
+    }
+
+    #[test]
+    fn dentries_and_paths_go_to_c_and_back() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let there = mount.dentry(&thing).unwrap();
+        let raw = there.into_raw();
+        // SAFETY: Its reference was given up just now.
+        let there = unsafe { Dentry::from_raw(NonNull::new(raw).unwrap()) };
+        assert_eq!(there.as_ptr(), raw);
+
+        let path = mount.path(&thing).unwrap().into_raw();
+        // SAFETY: It is valid until it is dropped below.
+        assert_eq!(dentry(unsafe { Path::borrow(&path) }), raw);
+        // SAFETY: Its references were given up above.
+        drop(unsafe { Path::from_raw(path) });
+        drop(there);
+        assert_eq!(thing.refs(), 1);
     }
 
     /// As the last file does when it is closed.
@@ -1084,6 +1133,7 @@ mod tests {
         let mount = mount();
         let thing = Thing::new(UNSTASHED);
         assert_eq!(mount.path(&thing).err(), Some(EINVAL));
+        assert_eq!(mount.open(&thing, bindings::O_RDWR, 0).err(), Some(EINVAL));
         assert_eq!(thing.refs(), 1);
     }
 
@@ -1109,8 +1159,26 @@ mod tests {
         let thing = Thing::new(UNOPENABLE);
         let path = mount.path(&thing).unwrap();
         assert_eq!(path.open(bindings::O_RDWR).err(), Some(EPERM));
+        assert_eq!(path.open_with(bindings::O_RDWR, 0).err(), Some(EPERM));
+        assert_eq!(mount.open(&thing, bindings::O_RDWR, 0).err(), Some(EPERM));
+        drop(path);
         flush();
         assert_eq!(thing.released.load(Relaxed), 0);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn a_file_may_be_opened_without_a_path() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let file = mount
+            .open(&thing, bindings::O_RDWR, bindings::O_EXCL)
+            .unwrap();
+        assert!(file.flags() & bindings::O_EXCL != 0);
+        assert_eq!(thing.refs(), 2);
+        drop(file);
+        flush();
+        assert_eq!(thing.refs(), 1);
     }
 
     #[test]
@@ -1130,6 +1198,13 @@ mod tests {
         assert_eq!(ioctl(3), ENOTTY.to_errno() as c_long);
         assert_eq!(ioctl(4), file.flags() as c_long);
         assert!(table.show_fdinfo.is_none());
+        #[cfg(CONFIG_COMPAT)]
+        {
+            // SAFETY: The file has this table.
+            let ioctl = |cmd| unsafe { table.compat_ioctl.unwrap()(file.as_ptr(), cmd, 0) };
+            assert_eq!(ioctl(32), 42);
+            assert_eq!(ioctl(1), ENOTTY.to_errno() as c_long);
+        }
         drop(file);
         flush();
     }
@@ -1207,6 +1282,19 @@ mod tests {
         let stat = unsafe { stat.assume_init() };
         assert_eq!((stat.ino, stat.dev), (42, 7));
         assert_eq!(stat.mode, 0o700);
+        // SAFETY: The dentry is valid, and has an inode.
+        let flags = unsafe { (*(*dentry(&path)).d_inode).i_flags };
+        assert_eq!(flags & (S_PRIVATE | S_IMMUTABLE), S_PRIVATE);
+    }
+
+    #[test]
+    fn inodes_need_not_say_what_they_are() {
+        let mount = mount();
+        let path = mount.path(&Thing::new(UNREADABLE)).unwrap();
+        let mut stat = MaybeUninit::<bindings::kstat>::zeroed();
+        // SAFETY: The path is valid, and `stat` ours to write.
+        let ret = unsafe { bindings::vfs_getattr(path.as_ptr(), stat.as_mut_ptr(), 0x7ff, 0) };
+        assert_eq!(ret, EPERM.to_errno());
     }
 
     #[test]
@@ -1301,6 +1389,7 @@ mod tests {
                 unsafe { bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), len) };
             assert_eq!(listed, want);
         }
+        assert_eq!(told(true, 0, usize::MAX), Err(E2BIG));
     }
 
     #[test]
@@ -1357,6 +1446,11 @@ mod tests {
         unsafe { bindings::fput(file) };
         flush();
         assert_eq!(thing.released.load(Relaxed), 1);
+
+        let path = mount.path(&Thing::new(UNOPENABLE)).unwrap();
+        // SAFETY: The path is valid.
+        let file = unsafe { table.open.unwrap()(path.as_ptr(), 0) };
+        assert_eq!(file, EPERM.to_ptr());
     }
 
     #[test]

@@ -79,8 +79,38 @@ impl UserPtr {
 #[macros::kunit_tests(rust_user_struct)]
 mod tests {
     use super::*;
+    use crate::pid::tests::user_page;
 
-    // What can be written is tested through `ioctl(2)`: there is no user memory here.
+    #[test]
+    fn numbers_are_written_and_read() {
+        let page = user_page();
+        assert_eq!(page.get_u64(), Ok(0));
+        assert_eq!(page.put_int(-2), Ok(()));
+        assert_eq!(page.get_u64(), Ok(0xffff_fffe));
+    }
+
+    #[test]
+    fn structs_fill_what_there_is() {
+        let page = user_page();
+        let second = UserPtr::from_addr(page.as_const_ptr() as usize + 8);
+        // As much as fits.
+        assert_eq!(page.put_struct(4, &u64::MAX), Ok(()));
+        assert_eq!(page.get_u64(), Ok(0xffff_ffff));
+        // And zeroes after it.
+        assert_eq!(second.put_int(7), Ok(()));
+        assert_eq!(page.put_struct(16, &u64::MAX), Ok(()));
+        assert_eq!((page.get_u64(), second.get_u64()), (Ok(u64::MAX), Ok(0)));
+    }
+
+    #[test]
+    fn nothing_is_read_or_written_beyond_the_end() {
+        let page = user_page();
+        let last = UserPtr::from_addr(page.as_const_ptr() as usize + 4092);
+        assert_eq!(last.get_u64(), Err(EFAULT));
+        assert_eq!(last.put_struct(8, &u64::MAX), Err(EFAULT));
+        assert_eq!(last.put_int(1), Ok(()));
+    }
+
     #[test]
     fn kernel_addresses_are_efault() {
         let kernel = UserPtr::from_addr(usize::MAX - 4095);
