@@ -5,9 +5,9 @@
 use kernel::{
     debugfs::{
         Dir,
-        File, //
+        File,
+        Number, //
     },
-    fmt,
     prelude::*,
     sync::atomic::{
         Acquire,
@@ -39,9 +39,9 @@ pub(crate) fn released() {
 #[pin_data]
 pub(crate) struct Files {
     #[pin]
-    created: File<()>,
+    created: File<Number>,
     #[pin]
-    open: File<()>,
+    open: File<Number>,
     dir: Dir,
 }
 
@@ -50,20 +50,20 @@ impl Files {
         let dir = Dir::new(c"rust_pidfd");
 
         try_pin_init!(Self {
-            created <- dir.read_callback_file(c"created", (), &show_created),
-            open <- dir.read_callback_file(c"open", (), &show_open),
+            created <- dir.number_file(c"created", count_created),
+            open <- dir.number_file(c"open", count_open),
             dir,
         })
     }
 }
 
-fn show_created(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
-    writeln!(f, "{}", CREATED.load(Relaxed))
+fn count_created() -> i64 {
+    CREATED.load(Relaxed)
 }
 
 /// Pidfds that are open, those that a clone has not installed yet included.
-fn show_open(_: &(), f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn count_open() -> i64 {
     // In this order, so that what is released meanwhile does not make it negative.
     let released = RELEASED.load(Acquire);
-    writeln!(f, "{}", CREATED.load(Relaxed) - released)
+    CREATED.load(Relaxed) - released
 }

@@ -50,6 +50,7 @@ appended() {
 	rust/helpers/helpers.c #include "seq_file.c"
 	rust/helpers/helpers.c #include "wait_queue.c"
 	rust/kernel/cred.rs mod ids; pub use self::ids::Ids;
+	rust/kernel/debugfs.rs mod number; pub use self::number::Number;
 	rust/kernel/fs.rs pub mod dentry;
 	rust/kernel/fs.rs pub mod export;
 	rust/kernel/fs.rs pub mod file_operations;

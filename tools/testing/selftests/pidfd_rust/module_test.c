@@ -119,6 +119,34 @@ TEST_F(module, stays_while_an_opened_pidfd_is_open)
 	EXPECT_EQ(0, unload_module());
 }
 
+/* A counter is no pidfd: nothing waits for who has it open. */
+TEST_F(module, goes_while_a_counter_is_open)
+{
+	char number[16];
+	int fds[2], again;
+
+	LOAD();
+	fds[0] = open(COUNTERS "created", O_RDONLY | O_CLOEXEC);
+	fds[1] = open(COUNTERS "open", O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(fds[0], 0);
+	ASSERT_GE(fds[1], 0);
+	EXPECT_EQ(2, read(fds[0], number, sizeof(number)));
+	EXPECT_EQ(0, unload_module());
+	for (int i = 0; i < 2; i++) {
+		EXPECT_EQ(-1, pread(fds[i], number, sizeof(number), 0));
+		EXPECT_EQ(EIO, errno);
+	}
+
+	/* Nor is it read for another module, nor does its end disturb that. */
+	LOAD();
+	EXPECT_EQ(-1, pread(fds[1], number, sizeof(number), 0));
+	close(fds[0]);
+	EXPECT_RUST_MAKES(1, again = sys_pidfd_open(getpid(), 0));
+	close(again);
+	EXPECT_EQ(0, unload_module());
+	close(fds[1]);
+}
+
 TEST_F(module, stays_while_a_cloned_pidfd_is_open)
 {
 	struct child c;
