@@ -127,8 +127,7 @@ struct pidfd_record {
  *		left behind. @pid has no task yet. Called in process context, may
  *		sleep. -ENODEV lets C serve the call.
  * @get_root:	the root of the file system in which the provider's files are,
- *		with a reference, for the caller, who holds the provider, to
- *		path_put() before it gives that back.
+ *		with a reference, for the caller to path_put().
  *
  * Each function gets the struct itself, by which it finds what else the provider has.
  */
@@ -154,7 +153,6 @@ int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp);
 void pidfd_provider_exit(struct task_struct *tsk);
 void pidfd_provider_free_pid(struct pid *pid);
 void pidfd_provider_coredump(const struct coredump_params *cprm);
-int pidfd_provider_get_root(const struct pidfd_provider *provider, struct path *path);
 
 /* See kernel/pidfd/provider.c. */
 extern const struct file_operations *pidfd_provider_fops;
@@ -181,13 +179,13 @@ static inline bool pidfd_provider_is_pidfd(const struct file *file,
 }
 
 /*
- * Keep the provider, if one is registered and @wanted says so, to the end of a
- * scope.
+ * Get @root of the provider, if one is registered and @wanted says so, and keep the
+ * provider's module to the end of a scope.
  */
-const struct pidfd_provider *pidfd_provider_hold(bool wanted);
+const struct pidfd_provider *pidfd_provider_hold(bool wanted, struct path *root);
 void pidfd_provider_put(const struct pidfd_provider *provider);
 DEFINE_CLASS(pidfd_provider, const struct pidfd_provider *, pidfd_provider_put(_T),
-	     pidfd_provider_hold(wanted), bool wanted)
+	     pidfd_provider_hold(wanted, root), bool wanted, struct path *root)
 
 /* For C's extended attributes, which both sides share. */
 extern struct mutex pidfd_provider_xattr_lock;

@@ -79,14 +79,18 @@ DEFINE_STATIC_CALL(pidfd_clone, pidfd_clone_c);
 DEFINE_STATIC_SRCU_FAST(pidfd_provider_srcu);
 
 /**
- * pidfd_provider_hold - get the registered provider and keep it
+ * pidfd_provider_hold - get the registered provider's root, and keep its module
  * @wanted: whether to do so at all
+ * @root:   set to the root of the file system in which the provider's file handles
+ *          are opened, with a reference, which the caller drops before it calls
+ *          pidfd_provider_put()
  *
- * Until pidfd_provider_put(), the provider stays registered.
+ * The module is kept first: a provider waits for the last reference to its root
+ * when it is unregistered, and so a module that is about to go gives none.
  *
- * Return: the provider, or NULL when C has to serve the call.
+ * Return: the provider, or NULL, and no root, when C has to serve the call.
  */
-const struct pidfd_provider *pidfd_provider_hold(bool wanted)
+const struct pidfd_provider *pidfd_provider_hold(bool wanted, struct path *root)
 {
 	const struct pidfd_provider *provider;
 
@@ -95,9 +99,10 @@ const struct pidfd_provider *pidfd_provider_hold(bool wanted)
 
 	guard(srcu_fast)(&pidfd_provider_srcu);
 	provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
-	if (provider && try_module_get(provider->owner))
-		return provider;
-	return NULL;
+	if (!provider || !try_module_get(provider->owner))
+		return NULL;
+	provider->get_root(provider, root);
+	return provider;
 }
 
 /**
@@ -171,22 +176,6 @@ int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 bool pidfd_provider_made(const struct dentry *dentry)
 {
 	return dentry->d_sb->s_type == &pidfd_provider_fs_type;
-}
-
-/**
- * pidfd_provider_get_root - the file system in which file handles are opened
- * @provider: what pidfd_provider_hold() returned, not NULL
- * @path:     set to its root, with a reference
- *
- * Who did not get hold of a provider must not have its root either: nothing would
- * keep the module, which waits for the last reference when it goes.
- *
- * Return: 0, as get_path_anchor().
- */
-int pidfd_provider_get_root(const struct pidfd_provider *provider, struct path *path)
-{
-	provider->get_root(provider, path);
-	return 0;
 }
 
 /*

@@ -699,13 +699,14 @@ mod tests {
         assert_eq!(next_fd(), fd);
 
         let mut root = bindings::path::default();
-        // SAFETY: No requirements.
-        let provider = unsafe { bindings::pidfd_provider_hold(true) };
+        // SAFETY: `root` is ours to write.
+        let provider = unsafe { bindings::pidfd_provider_hold(false, &mut root) };
+        assert!(provider.is_null() && root.mnt.is_null());
+        // SAFETY: As above.
+        let provider = unsafe { bindings::pidfd_provider_hold(true, &mut root) };
         assert!(!provider.is_null());
-        // SAFETY: We hold the provider while we look at its root, `root` is ours to write, and the
-        // reference in it ours to drop.
+        // SAFETY: We have a reference to the root, which is ours to drop, and to the provider.
         let magic = unsafe {
-            bindings::pidfd_provider_get_root(provider, &mut root);
             let magic = (*(*root.mnt).mnt_sb).s_magic;
             bindings::path_put(&root);
             bindings::pidfd_provider_put(provider);

@@ -182,14 +182,18 @@ proctype caller(byte me) {
 					try_module_get(held, ok);
 					if
 					:: !ok -> held = C
-					:: else
+					:: else ->
+						/* provider->get_root() */
+						run_in(held);
+#ifndef MISTAKE_ROOT_WITHOUT_HOLD
+						mounts[held]++
+#endif
 					fi
 				:: else
 				fi;
 				srcu_read_unlock()
 			:: else
 			fi;
-			/* get_path_anchor(): pidfd_provider_get_root() */
 			m = held;
 #ifdef MISTAKE_ROOT_WITHOUT_HOLD
 			m = C;
@@ -206,8 +210,11 @@ proctype caller(byte me) {
 			:: else -> mounts[C]++
 			fi;
 #else
-			run_in(m);
-			mounts[m]++;
+			/* get_path_anchor() */
+			if
+			:: m == C -> mounts[C]++
+			:: else
+			fi;
 #endif
 			/* do_handle_to_path(): ->fh_to_dentry() */
 			new_inode(m, ok);
