@@ -70,16 +70,21 @@ struct PidWatch {
 impl kernel::Module for PidWatch {
     fn init(_module: &'static ThisModule) -> Result<Self> {
         let nr = module_parameters::pid.value();
+        let no_process = || pr_err!("pid={nr} is no process: give the pid of one\n");
         let pid = Pid::find_get(nr)
-            .filter(|pid| pid.has_task(PidType::Tgid))
             .ok_or(ESRCH)
-            .inspect_err(|_| pr_err!("pid={nr} is no process: give the pid of one\n"))?;
+            .inspect_err(|_| no_process())?;
 
         let log = Log {
             nr,
             logged: Atomic::new(State::Running as i32),
         };
         let watch = KBox::pin_init(Watch::new(pid, log), GFP_KERNEL)?;
+        // Not before it is watched: it might be reaped in between, and nothing would be logged.
+        if !watch.pid().has_task(PidType::Tgid) {
+            no_process();
+            return Err(ESRCH);
+        }
         pr_info!("watching process {nr}\n");
 
         Ok(Self { _watch: watch })
