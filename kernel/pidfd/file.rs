@@ -103,16 +103,16 @@ impl FileOperations for PidFdFile {
     }
 
     #[inline]
-    fn open(_pid: &Pid, _file: &File) -> Result {
+    fn open(_pid: &Pid) -> Result {
         counters::created();
         Ok(())
     }
 
     #[inline]
-    fn release(pid: &Pid, file: &File) {
+    fn release(pid: &Pid, flags: u32) {
         counters::released();
 
-        if file.flags() & PIDFD_AUTOKILL != 0 {
+        if flags & PIDFD_AUTOKILL != 0 {
             let rcu = rcu::read_lock();
             if let Some(process) = pid.task(PidType::Tgid, &rcu) {
                 // A clone with `CLONE_PIDFD_AUTOKILL` makes a process of user space.

@@ -221,9 +221,11 @@ impl Stash {
     }
 
     /// Returns the dentry that is in it, unless its last user is gone.
+    ///
+    /// For the file system whose it is, and while that is mounted.
     #[doc(alias = "stashed_dentry_get")]
     #[inline]
-    pub fn get(&self) -> Option<Dentry> {
+    pub(super) fn get(&self) -> Option<Dentry> {
         loop {
             let dentry = {
                 let rcu = rcu::read_lock();

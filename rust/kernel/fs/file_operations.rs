@@ -59,17 +59,17 @@ pub trait FileOperations: Sized + 'static {
     /// What the files are in.
     type FileSystem: PseudoFileSystem<Files = Self, Object = Self::Object>;
 
-    /// Called once, before anyone else sees the file.
+    /// Called once, before there is a reference to the file.
     ///
     /// # Errors
     ///
     /// What the opening shall fail with. [`release`](FileOperations::release) is not called then.
-    fn open(_object: &Self::Object, _file: &File) -> Result {
+    fn open(_object: &Self::Object) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Called once, when the last reference to the file is gone.
-    fn release(_object: &Self::Object, _file: &File) {}
+    /// Called once, when the last reference to the file, which has these flags, is gone.
+    fn release(_object: &Self::Object, _flags: u32) {}
 
     /// Returns the wait queue on which a change of what [`poll`](FileOperations::poll) answers is
     /// announced.
@@ -232,12 +232,10 @@ impl<T: FileOperations> FileOperationsTable<T> {
     /// # Safety
     ///
     /// Called by C as `->open()` of a file with this table.
-    unsafe extern "C" fn open(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: Both are valid during the call; inodes with this table own a reference to a
-        // `T::Object`. Nobody else has seen the file yet.
-        from_result(|| unsafe {
-            T::open(Inode::from_raw(inode).object(), File::from_raw_file(file)).map(|()| 0)
-        })
+    unsafe extern "C" fn open(inode: *mut bindings::inode, _file: *mut bindings::file) -> c_int {
+        // SAFETY: The inode is valid during the call; inodes with this table own a reference to a
+        // `T::Object`.
+        from_result(|| unsafe { T::open(Inode::from_raw(inode).object()).map(|()| 0) })
     }
 
     /// # Safety
@@ -248,7 +246,7 @@ impl<T: FileOperations> FileOperationsTable<T> {
         // to a `T::Object`. Nobody reads or writes the file any more. It has a reference to its
         // dentry and to its operations' module until after this, and is in that file system.
         unsafe {
-            T::release(Inode::from_raw(inode).object(), File::from_raw_file(file));
+            T::release(Inode::from_raw(inode).object(), (*file).f_flags);
             PseudoFs::<T::FileSystem>::of_super((*inode).i_sb).retire(bindings::file_dentry(file));
         }
         0

@@ -128,7 +128,7 @@ pub trait PseudoFileSystem: Sized + 'static {
     /// What a file stands for. Each inode owns a reference to one.
     type Object: AlwaysRefCounted + Send + Sync + 'static;
     /// The operations on its files.
-    type Files: FileOperations<Object = Self::Object>;
+    type Files: FileOperations<Object = Self::Object, FileSystem = Self>;
     /// The operations on its inodes.
     type Inodes: InodeOperations<Object = Self::Object>;
     /// Its extended attributes.
@@ -569,8 +569,11 @@ impl<T: PseudoFileSystem> Mount<T> {
     }
 
     /// Returns the root, in which there is nothing.
+    ///
+    /// It is below it that file handles are opened. It stands for no object, and so must not get to
+    /// who could look for one: into a file.
     #[inline]
-    pub fn root(&self) -> Path {
+    pub(crate) fn root(&self) -> Path {
         let mnt = self.mnt();
         // SAFETY: By the type invariants the mount is valid, and so has a root.
         unsafe {
@@ -652,6 +655,7 @@ mod tests {
         queue: Opaque<bindings::wait_queue_head>,
         opened: Atomic<i32>,
         released: Atomic<i32>,
+        flags: Atomic<u32>,
     }
 
     // SAFETY: What changes is atomic, or C's to synchronise.
@@ -685,6 +689,7 @@ mod tests {
                     queue: Opaque::zeroed(),
                     opened: Atomic::new(0),
                     released: Atomic::new(0),
+                    flags: Atomic::new(0),
                 },
                 GFP_KERNEL,
             )
@@ -737,7 +742,7 @@ mod tests {
         type Object = Thing;
         type FileSystem = Self;
 
-        fn open(thing: &Thing, _file: &File) -> Result {
+        fn open(thing: &Thing) -> Result {
             if thing.number == UNOPENABLE {
                 return Err(EPERM);
             }
@@ -745,7 +750,8 @@ mod tests {
             Ok(())
         }
 
-        fn release(thing: &Thing, _file: &File) {
+        fn release(thing: &Thing, flags: u32) {
+            thing.flags.store(flags, Relaxed);
             thing.released.add(1, Relaxed);
         }
 
@@ -1147,9 +1153,11 @@ mod tests {
         assert!(file.flags() & bindings::O_EXCL != 0);
         assert_eq!(thing.opened.load(Relaxed), 1);
         assert_eq!(thing.released.load(Relaxed), 0);
+        let flags = file.flags();
         drop(file);
         flush();
         assert_eq!(thing.released.load(Relaxed), 1);
+        assert_eq!(thing.flags.load(Relaxed), flags);
         assert_eq!(thing.refs(), 1);
     }
 
