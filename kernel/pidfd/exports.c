@@ -19,7 +19,6 @@ EXPORT_SYMBOL_FOR_MODULES(dynamic_dname, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(open_namespace, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(path_from_stashed, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(ptrace_may_access, "rust_pidfd");
-EXPORT_SYMBOL_FOR_MODULES(put_super, "rust_pidfd");
 
 EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_fs_type, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_register, "rust_pidfd");

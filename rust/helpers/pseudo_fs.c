@@ -18,33 +18,30 @@ __rust_helper struct file *rust_helper_dentry_open_current(const struct path *pa
 }
 
 /*
+ * Wait until there is no super block of @type, of which nobody makes one: who walks
+ * through all super blocks may still look at one's operations when there are no
+ * mounts any more, and may even be the one who shuts it down.
+ */
+__rust_helper void rust_helper_wait_for_supers(const struct file_system_type *type)
+{
+	while (!hlist_empty(&type->fs_supers))
+		schedule_timeout_uninterruptible(1);
+}
+
+/*
  * Unmount what kern_mount() mounted, and wait until nobody is left who has a file or
- * a path in it. Returns the super block, to be given up by deactivate_super_wait().
+ * a path in it. Returns the super block, with a reference for deactivate_super().
  */
 __rust_helper struct super_block *rust_helper_kern_unmount_wait(struct vfsmount *mnt)
 {
 	struct super_block *sb = mnt->mnt_sb;
 
-	refcount_inc(&sb->s_passive);
 	/* With this, all that the last user of the mount does to @sb is to let go. */
 	atomic_inc(&sb->s_active);
 	kern_unmount(mnt);
 	while (atomic_read(&sb->s_active) > 1)
 		schedule_timeout_uninterruptible(1);
 	return sb;
-}
-
-/*
- * Let go of a super block, and wait until nobody is left who looks at its
- * operations: who walks through all super blocks may still do so when there are
- * no mounts any more, and may even be the one who shuts it down.
- */
-__rust_helper void rust_helper_deactivate_super_wait(struct super_block *sb)
-{
-	deactivate_super(sb);
-	while (refcount_read(&sb->s_passive) > 1)
-		schedule_timeout_uninterruptible(1);
-	put_super(sb);
 }
 
 __rust_helper __kernel_fsid_t rust_helper_dev_to_fsid(dev_t dev)

@@ -20,9 +20,11 @@
 //! - What is on a shelf has none: the module's exit empties the shelves.
 //! - A mount is released after the dentry that was found in it. [`Mount`]'s destructor waits for
 //!   everybody who still holds the mount, and so for who has just given up an inode but not yet
-//!   left the code of the module, or is about to look at its tables.
+//!   left the code of the module, or is about to look at its tables. Who gives up an inode with a
+//!   watch, and holds no mount, counts the watch down after that: a super block that is shut down
+//!   waits for that count, `fsnotify_sb_delete()`.
 //! - Who walks through all super blocks may look at their operations without a mount, and may even
-//!   be the last who has one. For these the destructor waits as well.
+//!   be the last who has one. For these the destructor waits as well, and who fails to mount.
 //! - The type of the file system may be looked at even later than that: the [`FileSystemType`] is
 //!   not the module's.
 
@@ -240,8 +242,12 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
             (*raw).kill_sb = Some(bindings::kill_anon_super);
             bindings::kern_mount(raw)
         })
-        // SAFETY: Nobody can have found anything in what is not mounted.
-        .inspect_err(|_| unsafe { self.shelves.free() })?;
+        // SAFETY: Nobody can have found anything in what is not mounted, and nobody mounts it. But
+        // there may have been a super block, if not for long.
+        .inspect_err(|_| unsafe {
+            self.shelves.free();
+            bindings::wait_for_supers(raw);
+        })?;
         // SAFETY: The mount is valid, and nobody has found anything in it yet.
         unsafe { (*(*mnt).mnt_sb).s_fs_info = ptr::from_ref(self).cast_mut().cast() };
         self.mnt.store(mnt, Release);
@@ -404,7 +410,8 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         // The root has none, nor has one that could not be set up.
         if !data.is_null() {
             // SAFETY: The inode owned a reference to an object and one to the module. Whoever has
-            // brought us here holds the mount, for which the module's exit waits.
+            // brought us here holds the mount, or is about to take a watch off the super block's
+            // count of them: the module's exit waits for either.
             unsafe {
                 Self::put_data(data);
                 bindings::module_put(Self::owner());
@@ -478,8 +485,8 @@ impl<T: PseudoFileSystem> Mount<T> {
 
     /// Returns the dentry of an object.
     ///
-    /// It is the same, down to the inode, for all who ask while one of them has it. Process
-    /// context, may sleep.
+    /// It is the same, down to the inode, for all who ask while one of them has it. It keeps no
+    /// mount: for the file system itself. Process context, may sleep.
     ///
     /// # Errors
     ///
@@ -487,7 +494,7 @@ impl<T: PseudoFileSystem> Mount<T> {
     /// - [`ENOMEM`] if memory runs out.
     /// - Those of [`PseudoFileSystem::stash`].
     #[inline]
-    pub fn dentry(&self, object: &T::Object) -> Result<Dentry> {
+    pub(super) fn dentry(&self, object: &T::Object) -> Result<Dentry> {
         let stash = T::stash(object)?;
 
         match stash.get() {
@@ -533,9 +540,14 @@ impl<T: PseudoFileSystem> Mount<T> {
 
     /// Returns the path of an object's file.
     ///
+    /// It is the same, down to the inode, for all who ask while one of them has it. Process
+    /// context, may sleep.
+    ///
     /// # Errors
     ///
-    /// Those of [`Mount::dentry`].
+    /// - [`ENODEV`] if the file system's module is being unloaded.
+    /// - [`ENOMEM`] if memory runs out.
+    /// - Those of [`PseudoFileSystem::stash`].
     #[inline]
     pub fn path(&self, object: &T::Object) -> Result<Path> {
         let dentry = self.dentry(object)?.into_raw();
@@ -551,7 +563,7 @@ impl<T: PseudoFileSystem> Mount<T> {
     ///
     /// # Errors
     ///
-    /// Those of [`Mount::dentry`] and [`Path::open`].
+    /// Those of [`Mount::path`] and [`Path::open`].
     #[inline]
     pub fn open(&self, object: &T::Object, flags: u32, kept: u32) -> Result<ARef<File>> {
         let dentry = self.dentry(object)?;
@@ -592,13 +604,15 @@ impl<T: PseudoFileSystem> Drop for Mount<T> {
         let mnt = self.mnt();
         // SAFETY: By the type invariants this is a mount that is ours to give up, and nobody makes
         // any more paths in it. Whoever closes a file, which may leave something on a shelf, has
-        // the mount until that is done, for which the first call waits; the last one takes the
-        // super block that we get from it.
+        // the mount until that is done, for which the first call waits; `deactivate_super()` takes
+        // the reference to the super block that we get from it, which is the only one of its type.
         unsafe {
             let sb = bindings::kern_unmount_wait(mnt);
+            let fs_type = (*sb).s_type;
             self.0.mnt.store(ptr::null_mut(), Relaxed);
             self.0.shelves.free();
-            bindings::deactivate_super_wait(sb);
+            bindings::deactivate_super(sb);
+            bindings::wait_for_supers(fs_type);
         }
         self.0.claimed.store(false, Release);
     }
