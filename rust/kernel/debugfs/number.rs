@@ -37,8 +37,8 @@ impl Dir {
     /// Creates a file that only its owner, root, can read, with what `get` returns in decimal.
     ///
     /// The file is removed when the result is dropped, which waits for who is just reading it.
-    /// Whoever has it open then may keep it so, and the module of `get` may go. Without debugfs, or
-    /// memory, there is no file. Process context, may sleep; `get` is called in process context too.
+    /// Whoever has it open then may keep it so, and the module of `get` may go. Without debugfs or
+    /// memory there is no file. Process context, may sleep; `get` is called in process context too.
     pub fn number_file<'a>(
         &'a self,
         name: &'a CStr,
@@ -72,11 +72,25 @@ mod tests {
         assert_eq!(&*text, c"-42\n");
     }
 
+    #[cfg(CONFIG_DEBUG_FS)]
     #[test]
     fn a_file_is_there_until_it_is_dropped() {
+        use crate::bindings;
+
         let dir = Dir::new(c"rust_debugfs_number");
-        for _ in 0..2 {
-            assert!(KBox::pin_init(dir.number_file(c"number", get), GFP_KERNEL).is_ok());
-        }
+        let parent = dir.0.as_ref().unwrap().as_ptr();
+        // SAFETY: The directory is valid; what is found is ours to put.
+        let is_there = || unsafe {
+            let dentry = bindings::debugfs_lookup(c"number".as_char_ptr(), parent);
+            if !dentry.is_null() {
+                bindings::dput(dentry);
+            }
+            !dentry.is_null()
+        };
+        assert!(!is_there());
+        let file = KBox::pin_init(dir.number_file(c"number", get), GFP_KERNEL).unwrap();
+        assert!(is_there());
+        drop(file);
+        assert!(!is_there());
     }
 }

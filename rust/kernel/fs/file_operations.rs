@@ -59,7 +59,7 @@ pub trait FileOperations: Sized + 'static {
     /// What the files are in.
     type FileSystem: PseudoFileSystem<Files = Self, Object = Self::Object>;
 
-    /// Called once, before there is a reference to the file.
+    /// Called once, before anybody but who opens it has a reference to the file.
     ///
     /// # Errors
     ///
