@@ -177,7 +177,6 @@ LAYOUT_FIELD(super_block, s_dev);
 LAYOUT_FIELD(super_block, s_fs_info);
 LAYOUT_FIELD(super_block, s_magic);
 LAYOUT_FIELD(super_block, s_passive);
-LAYOUT_FIELD(super_block, s_type);
 
 LAYOUT(super_operations);
 LAYOUT_FIELD(super_operations, drop_inode);

@@ -30,7 +30,7 @@ __rust_helper void rust_helper_wait_for_supers(const struct file_system_type *ty
 
 /*
  * Unmount what kern_mount() mounted, and wait until nobody is left who has a file or
- * a path in it. Returns the super block, with a reference for deactivate_super().
+ * a path in it. Returns the super block, to be given up by deactivate_super_wait().
  */
 __rust_helper struct super_block *rust_helper_kern_unmount_wait(struct vfsmount *mnt)
 {
@@ -42,6 +42,15 @@ __rust_helper struct super_block *rust_helper_kern_unmount_wait(struct vfsmount 
 	while (atomic_read(&sb->s_active) > 1)
 		schedule_timeout_uninterruptible(1);
 	return sb;
+}
+
+/* Let go of a super block, and wait until it is gone; it is the only one of its type. */
+__rust_helper void rust_helper_deactivate_super_wait(struct super_block *sb)
+{
+	const struct file_system_type *type = sb->s_type;
+
+	deactivate_super(sb);
+	rust_helper_wait_for_supers(type);
 }
 
 __rust_helper __kernel_fsid_t rust_helper_dev_to_fsid(dev_t dev)

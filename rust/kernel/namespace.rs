@@ -224,7 +224,7 @@ mod tests {
     /// As of `execve(2)`, by a work item.
     #[test]
     fn who_is_killed_waits_for_the_lock_no_longer() {
-        const SIGKILL: c_int = 9;
+        const SIGKILL: c_int = bindings::SIGKILL as c_int;
         static STATE: Atomic<i32> = Atomic::new(0);
         const LOCKED: i32 = 1;
         const LET_GO: i32 = 2;
@@ -262,28 +262,25 @@ mod tests {
         thread.end();
     }
 
+    /// This thread's namespaces, those that the kernel does not have left out.
+    fn mine() -> impl Iterator<Item = Namespace> {
+        ALL.into_iter().filter_map(|kind| {
+            let task = current!();
+            let guard = task.lock_exec_update_killable().unwrap();
+            guard.namespace(kind).unwrap()
+        })
+    }
+
     #[test]
     fn a_namespace_is_not_opened_without_a_descriptor() {
-        let task = current!();
-        for kind in ALL {
-            let guard = task.lock_exec_update_killable().unwrap();
-            let Some(ns) = guard.namespace(kind).unwrap() else {
-                continue;
-            };
-            drop(guard);
+        for ns in mine() {
             assert_eq!(without_descriptors(|| ns.open()).err(), Some(EMFILE));
         }
     }
 
     #[test]
     fn a_namespace_that_is_opened_has_a_descriptor() {
-        let task = current!();
-        for kind in ALL {
-            let guard = task.lock_exec_update_killable().unwrap();
-            let Some(ns) = guard.namespace(kind).unwrap() else {
-                continue;
-            };
-            drop(guard);
+        for ns in mine() {
             let fd = ns.open().unwrap();
             // SAFETY: The descriptor was installed just now.
             assert_eq!(unsafe { bindings::close_fd(fd) }, 0);

@@ -534,6 +534,7 @@ pub(crate) mod tests {
     use super::*;
     use crate::{
         error::from_err_ptr,
+        page::PAGE_SIZE,
         sync::{
             atomic::{
                 Atomic,
@@ -593,9 +594,10 @@ pub(crate) mod tests {
         let addr = unsafe {
             assert_eq!(bindings::kunit_attach_mm(), 0);
             let (prot, flags) = (PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS);
-            bindings::vm_mmap(ptr::null_mut(), 0, 4096, prot, flags, 0)
+            bindings::vm_mmap(ptr::null_mut(), 0, PAGE_SIZE, prot, flags, 0)
         };
-        assert!(addr % 4096 == 0);
+        // Else it is an error.
+        assert!(addr % PAGE_SIZE == 0);
         UserPtr::from_addr(addr)
     }
 
@@ -759,7 +761,7 @@ pub(crate) mod tests {
     /// A zombie has exited, and says nothing of it.
     #[test]
     fn a_task_that_awaits_its_parent_has_exited() {
-        const SIGCHLD: c_int = 17;
+        const SIGCHLD: c_int = bindings::SIGCHLD as c_int;
 
         extern "C" fn ends(_data: *mut c_void) -> c_int {
             // SAFETY: The new task runs nothing else.
@@ -864,7 +866,7 @@ pub(crate) mod tests {
     /// A kernel thread takes none but those that it asks for.
     #[test]
     fn signals_are_sent_to_who_takes_them() {
-        const SIGUSR1: c_int = 10;
+        const SIGUSR1: c_int = bindings::SIGUSR1 as c_int;
 
         let is_pending = || current!().signal_pending();
         assert_eq!(current!().send_signal(SIGUSR1, PidType::Pid), Ok(()));

@@ -604,15 +604,13 @@ impl<T: PseudoFileSystem> Drop for Mount<T> {
         let mnt = self.mnt();
         // SAFETY: By the type invariants this is a mount that is ours to give up, and nobody makes
         // any more paths in it. Whoever closes a file, which may leave something on a shelf, has
-        // the mount until that is done, for which the first call waits; `deactivate_super()` takes
-        // the reference to the super block that we get from it, which is the only one of its type.
+        // the mount until that is done, for which the first call waits; the last one takes the
+        // super block that we get from it, the only one of its type.
         unsafe {
             let sb = bindings::kern_unmount_wait(mnt);
-            let fs_type = (*sb).s_type;
             self.0.mnt.store(ptr::null_mut(), Relaxed);
             self.0.shelves.free();
-            bindings::deactivate_super(sb);
-            bindings::wait_for_supers(fs_type);
+            bindings::deactivate_super_wait(sb);
         }
         self.0.claimed.store(false, Release);
     }
@@ -1292,16 +1290,19 @@ mod tests {
         assert_eq!(thing.refs(), 1);
     }
 
+    fn getattr(path: &Path) -> Result<bindings::kstat> {
+        let mut stat = MaybeUninit::zeroed();
+        // SAFETY: The path is valid, and `stat` ours to write.
+        to_result(unsafe { bindings::vfs_getattr(path.as_ptr(), stat.as_mut_ptr(), 0x7ff, 0) })?;
+        // SAFETY: Zeroes are a `kstat`.
+        Ok(unsafe { stat.assume_init() })
+    }
+
     #[test]
     fn inodes_say_what_they_are() {
         let mount = mount();
         let path = mount.path(&Thing::new(42)).unwrap();
-        let mut stat = MaybeUninit::<bindings::kstat>::zeroed();
-        // SAFETY: The path is valid, and `stat` ours to write.
-        let ret = unsafe { bindings::vfs_getattr(path.as_ptr(), stat.as_mut_ptr(), 0x7ff, 0) };
-        assert_eq!(ret, 0);
-        // SAFETY: Zeroes are a `kstat`.
-        let stat = unsafe { stat.assume_init() };
+        let stat = getattr(&path).unwrap();
         assert_eq!((stat.ino, stat.dev), (42, 7));
         assert_eq!(stat.mode, 0o700);
         // SAFETY: The dentry is valid, and has an inode.
@@ -1313,10 +1314,7 @@ mod tests {
     fn inodes_need_not_say_what_they_are() {
         let mount = mount();
         let path = mount.path(&Thing::new(UNREADABLE)).unwrap();
-        let mut stat = MaybeUninit::<bindings::kstat>::zeroed();
-        // SAFETY: The path is valid, and `stat` ours to write.
-        let ret = unsafe { bindings::vfs_getattr(path.as_ptr(), stat.as_mut_ptr(), 0x7ff, 0) };
-        assert_eq!(ret, EPERM.to_errno());
+        assert_eq!(getattr(&path).err(), Some(EPERM));
     }
 
     #[test]

@@ -79,7 +79,10 @@ impl UserPtr {
 #[macros::kunit_tests(rust_user_struct)]
 mod tests {
     use super::*;
-    use crate::pid::tests::user_page;
+    use crate::{
+        page::PAGE_SIZE,
+        pid::tests::user_page, //
+    };
 
     #[test]
     fn numbers_are_written_and_read() {
@@ -92,7 +95,7 @@ mod tests {
     #[test]
     fn structs_fill_what_there_is() {
         let page = user_page();
-        let second = UserPtr::from_addr(page.as_const_ptr() as usize + 8);
+        let second = page.wrapping_byte_add(8);
         // As much as fits.
         assert_eq!(page.put_struct(4, &u64::MAX), Ok(()));
         assert_eq!(page.get_u64(), Ok(0xffff_ffff));
@@ -105,7 +108,7 @@ mod tests {
     #[test]
     fn nothing_is_read_or_written_beyond_the_end() {
         let page = user_page();
-        let last = UserPtr::from_addr(page.as_const_ptr() as usize + 4092);
+        let last = page.wrapping_byte_add(PAGE_SIZE - 4);
         assert_eq!(last.get_u64(), Err(EFAULT));
         assert_eq!(last.put_struct(8, &u64::MAX), Err(EFAULT));
         assert_eq!(last.put_int(1), Ok(()));
