@@ -239,6 +239,7 @@ wanted() {
 	spin spin
 	xz xz-utils
 	/usr/include/gelf.h libelf-dev
+	/usr/include/openssl/ssl.h libssl-dev
 	/usr/include/stdio.h libc6-dev
 	/usr/include/sys/capability.h libcap-dev
 	LIST
