@@ -4,6 +4,10 @@
  * of C's state of a pid, which nobody else can see.
  */
 
+DEFINE_MUTEX(pidfd_provider_xattr_lock);
+
+#ifdef CONFIG_RUST
+
 /* The caller holds the RCU read lock. */
 struct pid *pidfs_find_pid(u64 ino)
 {
@@ -74,3 +78,5 @@ static int __init pidfs_provider_init(void)
 	return 0;
 }
 pure_initcall(pidfs_provider_init);
+
+#endif /* CONFIG_RUST */

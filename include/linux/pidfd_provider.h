@@ -24,11 +24,13 @@
  * - Only then do the static calls point back to C. Nobody is on the way from a
  *   check to a call: that way is part of a section.
  * - A module that is about to go, but has not unregistered yet, gives no more
- *   references to itself, and a file would need one. The provider then returns
+ *   references to itself, and an inode would need one. The provider then returns
  *   -ENODEV, and C serves the call.
- * - A file keeps its file_operations' module, as any file does, and the file
- *   system behind it keeps what a path alone refers to: the module cannot be
- *   unloaded before the last of its pidfds is gone.
+ * - An inode that stands for a pid keeps the module, and files and paths keep the
+ *   inode: the module cannot be unloaded before the last of its pidfds is gone. The
+ *   file_operations have no owner, so that a further pidfd of a pid does not touch
+ *   the module's reference count. What is left of ->release() when the inode has
+ *   gone is under the protection of the mount, see rust/kernel/fs/pseudo.rs.
  *
  * Register as the last step of the module's init function and unregister as the
  * first step of its exit function.
@@ -58,6 +60,7 @@
 #include <linux/gfp_types.h>
 #include <linux/list.h>
 #include <linux/llist.h>
+#include <linux/percpu-defs.h>
 #include <linux/types.h>
 
 struct coredump_params;
@@ -141,6 +144,8 @@ struct pidfd_provider {
 	void (*get_root)(const struct pidfd_provider *provider, struct path *path);
 };
 
+#ifdef CONFIG_RUST
+
 int pidfd_provider_register(const struct pidfd_provider *provider);
 void pidfd_provider_unregister(const struct pidfd_provider *provider);
 
@@ -162,10 +167,10 @@ extern const struct file_operations *pidfd_provider_fops;
  * @file: any open file
  * @fops: file operations of C's pidfds
  *
- * A provider's file keeps the provider's module, and so its file operations, in
- * place: if the addresses are equal, it is the provider's file. While there is
- * one, the provider is registered. (The static key would not tell: it is switched
- * on in one place after the other.)
+ * The inode of a provider's file keeps the provider's module, and so its file
+ * operations, in place: if the addresses are equal, it is the provider's file.
+ * While it is open, the provider is registered. (The static key does not show
+ * that: it is switched on in one place after the other.)
  *
  * Return: whether i_private of the file's inode is the struct pid that a pidfd
  * refers to, valid as long as @file.
@@ -184,11 +189,8 @@ static inline bool pidfd_provider_is_pidfd(const struct file *file,
  */
 const struct pidfd_provider *pidfd_provider_hold(bool wanted, struct path *root);
 void pidfd_provider_put(const struct pidfd_provider *provider);
-DEFINE_CLASS(pidfd_provider, const struct pidfd_provider *, pidfd_provider_put(_T),
-	     pidfd_provider_hold(wanted, root), bool wanted, struct path *root)
 
 /* For C's extended attributes, which both sides share. */
-extern struct mutex pidfd_provider_xattr_lock;
 struct list_head *pidfd_provider_xattrs(struct pid *pid, struct list_head *attr_xattrs);
 
 /* The type of the provider's file system; it stays when the provider goes. */
@@ -215,5 +217,79 @@ void pidfs_attr_to_record(struct pidfs_attr *attr, struct pidfd_record *record);
 void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr);
 extern struct simple_xattr_cache *const pidfs_xattr_cache;
 extern dev_t pidfs_device;
+
+/**
+ * struct pidfd_counts - how many pidfds of a provider each CPU has made
+ * @created:	pidfds that were opened on this CPU
+ * @released:	pidfds that were released on this CPU
+ */
+struct pidfd_counts {
+	u64 created;
+	u64 released;
+};
+
+DECLARE_PER_CPU(struct pidfd_counts, pidfd_counts);
+struct dentry *pidfd_counts_create(const char *name);
+void pidfd_counts_remove(struct dentry *dir);
+
+#else /* !CONFIG_RUST */
+
+/* There can be no provider: each hook is the C code. */
+
+#define pidfd_provider_alloc_file(pid, flags)	pidfs_alloc_file(pid, flags)
+#define pidfd_provider_clone(pid, flags, upidfd, ret_file) \
+	pidfd_clone(pid, flags, upidfd, ret_file)
+#define pidfd_provider_register_pid(pid, gfp)	pidfs_register_pid_gfp(pid, gfp)
+#define pidfd_provider_exit(tsk)		pidfs_exit(tsk)
+#define pidfd_provider_free_pid(pid)		pidfs_free_pid(pid)
+#define pidfd_provider_coredump(cprm)		pidfs_coredump(cprm)
+
+static inline bool pidfd_provider_made(const struct dentry *dentry)
+{
+	return false;
+}
+
+static inline bool pidfd_provider_is_pidfd(const struct file *file,
+					   const struct file_operations *fops)
+{
+	return file->f_op == fops;
+}
+
+static inline const struct pidfd_provider *pidfd_provider_hold(bool wanted,
+							       struct path *root)
+{
+	return NULL;
+}
+
+static inline void pidfd_provider_put(const struct pidfd_provider *provider)
+{
+}
+
+static inline struct list_head *pidfd_provider_xattrs(struct pid *pid,
+						      struct list_head *attr_xattrs)
+{
+	return attr_xattrs;
+}
+
+static inline bool pidfd_provider_knows(struct pid *pid)
+{
+	return false;
+}
+
+static inline void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr)
+{
+}
+
+#endif /* CONFIG_RUST */
+
+/* The C code for CLONE_PIDFD; see kernel/pidfd/clone.c. */
+int pidfd_clone(struct pid *pid, unsigned int flags, int __user *upidfd,
+		struct file **ret_file);
+
+/* Held, below the lock of an inode, to change extended attributes of a pidfd. */
+extern struct mutex pidfd_provider_xattr_lock;
+
+DEFINE_CLASS(pidfd_provider, const struct pidfd_provider *, pidfd_provider_put(_T),
+	     pidfd_provider_hold(wanted, root), bool wanted, struct path *root)
 
 #endif /* _LINUX_PIDFD_PROVIDER_H */

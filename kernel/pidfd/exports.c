@@ -20,6 +20,9 @@ EXPORT_SYMBOL_FOR_MODULES(open_namespace, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(path_from_stashed, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(ptrace_may_access, "rust_pidfd");
 
+EXPORT_SYMBOL_FOR_MODULES(pidfd_counts, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(pidfd_counts_create, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(pidfd_counts_remove, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_fs_type, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_register, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_unregister, "rust_pidfd");

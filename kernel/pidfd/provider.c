@@ -25,7 +25,6 @@
 #include <linux/slab.h>
 #include <linux/srcu.h>
 #include <linux/static_call.h>
-#include <linux/uaccess.h>
 #include <linux/vfsdebug.h>
 #include <linux/workqueue.h>
 #include <linux/xattr.h>
@@ -54,26 +53,23 @@ static struct file *pidfd_alloc_file_c(const struct pidfd_provider *provider,
 static int pidfd_clone_c(const struct pidfd_provider *provider, struct pid *pid,
 			 unsigned int flags, int __user *upidfd, struct file **ret_file)
 {
-	struct file *file;
-	int fd, ret;
-
-	fd = pidfd_prepare(pid, flags, &file);
-	if (fd < 0)
-		return fd;
-
-	ret = put_user(fd, upidfd);
-	if (ret) {
-		fput(file);
-		put_unused_fd(fd);
-		return ret;
-	}
-
-	*ret_file = file;
-	return fd;
+	return pidfd_clone(pid, flags, upidfd, ret_file);
 }
 
 DEFINE_STATIC_CALL(pidfd_alloc_file, pidfd_alloc_file_c);
 DEFINE_STATIC_CALL(pidfd_clone, pidfd_clone_c);
+
+/*
+ * Call function @name of @provider. A static call that is not inlined reads its
+ * target from memory at some other time than the caller has read @provider.
+ */
+#ifdef CONFIG_HAVE_STATIC_CALL_INLINE
+#define pidfd_provider_call(provider, name, ...) \
+	static_call(pidfd_##name)(provider, ##__VA_ARGS__)
+#else
+#define pidfd_provider_call(provider, name, ...) \
+	READ_ONCE((provider)->name)(provider, ##__VA_ARGS__)
+#endif
 
 /* Who looks at the provider, or calls it, is in a section of this. */
 DEFINE_STATIC_SRCU_FAST(pidfd_provider_srcu);
@@ -131,7 +127,7 @@ struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 		guard(srcu_fast)(&pidfd_provider_srcu);
 		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
 		if (provider) {
-			file = static_call(pidfd_alloc_file)(provider, pid, flags);
+			file = pidfd_provider_call(provider, alloc_file, pid, flags);
 			/* -ENODEV: it is about to go. */
 			if (likely(file != ERR_PTR(-ENODEV)))
 				return file;
@@ -159,8 +155,8 @@ int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 		guard(srcu_fast)(&pidfd_provider_srcu);
 		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
 		if (provider) {
-			fd = static_call(pidfd_clone)(provider, pid, flags, upidfd,
-						      ret_file);
+			fd = pidfd_provider_call(provider, clone, pid, flags, upidfd,
+						 ret_file);
 			/* -ENODEV: it is about to go. */
 			if (likely(fd != -ENODEV))
 				return fd;
@@ -344,9 +340,6 @@ bool pidfd_provider_knows(struct pid *pid)
 	return !IS_ERR_OR_NULL(record) &&
 	       !(READ_ONCE(record->mask) & PIDFD_RECORD_EXIT);
 }
-
-/* Held, below the inode's lock of either side, to change extended attributes. */
-DEFINE_MUTEX(pidfd_provider_xattr_lock);
 
 /**
  * pidfd_provider_xattrs - the list of a pid's extended attributes

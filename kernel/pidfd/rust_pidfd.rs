@@ -10,7 +10,10 @@
 //! `fs/pidfs.c` does.
 
 use kernel::{
-    pidfd::Registration,
+    pidfd::{
+        counts::Files,
+        Registration, //
+    },
     prelude::*, //
 };
 
@@ -36,20 +39,20 @@ module! {
     license: "GPL",
 }
 
-#[pin_data]
 struct RustPidfd {
     // Dropped first: nobody calls us any more when the rest goes.
     _registration: Registration<provider::RustProvider>,
-    #[pin]
-    _counters: counters::Files,
+    _counters: Files,
 }
 
-impl kernel::InPlaceModule for RustPidfd {
-    fn init(_module: &'static ThisModule) -> impl PinInit<Self, Error> {
-        try_pin_init!(Self {
-            _counters <- counters::Files::new(),
+impl kernel::Module for RustPidfd {
+    fn init(_module: &'static ThisModule) -> Result<Self> {
+        let counters = counters::files();
+
+        Ok(Self {
             // Comes last: from here on we are called.
             _registration: provider::TABLE.register()?,
+            _counters: counters,
         })
     }
 }

@@ -48,6 +48,8 @@ use core::{
     ptr::NonNull, //
 };
 
+pub mod counts;
+
 /// Flags of a pidfd, as found in its file's flags.
 ///
 /// C header: [`include/uapi/linux/pidfd.h`](srctree/include/uapi/linux/pidfd.h)
@@ -450,8 +452,8 @@ pub struct Registration<P: Provider> {
 impl<P: Provider> Drop for Registration<P> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants it is registered. A file that is open now keeps working,
-        // but is no pidfd for system calls any more; in a module's exit there is none, as a file
-        // keeps its module in place.
+        // but is no pidfd for system calls any more; in a module's exit there is none, as the
+        // inode of a file keeps the module in place.
         unsafe { bindings::pidfd_provider_unregister(self.table.as_ptr()) };
     }
 }

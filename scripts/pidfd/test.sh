@@ -67,7 +67,7 @@ part_kunit() {
 	results --suite 'rust_.*' "$log/kunit.dmesg"
 	local examples cases
 	examples=$(grep -cE ' ok [0-9]+ rust_doctest_kernel_(pid|pidfd|namespace|wait_queue)_rs' "$log/kunit.dmesg")
-	cases=$("$PYTHON" "$scripts/results.py" --suite "rust_(pid|pidfd|pid_record|namespace|debugfs_number|pseudo_fs|seq_file_put|user_struct|cred_ids|wait_queue)" \
+	cases=$("$PYTHON" "$scripts/results.py" --suite "rust_(pid|pidfd|pid_record|namespace|pidfd_counts|pseudo_fs|seq_file_put|user_struct|cred_ids|wait_queue)" \
 		"$log/kunit.dmesg" | tail -n 1 | cut -d' ' -f1)
 	echo "of these, of the abstractions here: $examples examples and $cases cases"
 }

@@ -45,12 +45,12 @@ appended() {
 	rust/bindings/bindings_helper.h #include "pidfd_bindings_helper.h"
 	rust/helpers/helpers.c #include "namespace.c"
 	rust/helpers/helpers.c #include "pid.c"
+	rust/helpers/helpers.c #include "pidfd.c"
 	rust/helpers/helpers.c #include "pseudo_fs.c"
 	rust/helpers/helpers.c #include "put_user.c"
 	rust/helpers/helpers.c #include "seq_file.c"
 	rust/helpers/helpers.c #include "wait_queue.c"
 	rust/kernel/cred.rs mod ids; pub use self::ids::Ids;
-	rust/kernel/debugfs.rs mod number; pub use self::number::Number;
 	rust/kernel/fs.rs pub mod dentry;
 	rust/kernel/fs.rs pub mod export;
 	rust/kernel/fs.rs pub mod file_operations;

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * How many pidfds a provider has made, and how many of them are open.
+ *
+ * Counters and files are in the kernel, not in the provider's module: a process
+ * that has a file open, or whose memory stalls a read of it, delays no unload.
+ */
+
+#include <linux/cpumask.h>
+#include <linux/debugfs.h>
+#include <linux/fs.h>
+#include <linux/percpu.h>
+#include <linux/pidfd_provider.h>
+
+DEFINE_PER_CPU(struct pidfd_counts, pidfd_counts);
+
+/* What was created before the files were. */
+static u64 pidfd_counts_base;
+
+/* Changes when the files are removed. */
+static unsigned long pidfd_counts_generation;
+
+static u64 pidfd_counts_created(void)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(pidfd_counts.created, cpu));
+	return sum;
+}
+
+static u64 pidfd_counts_released(void)
+{
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu)
+		sum += READ_ONCE(per_cpu(pidfd_counts.released, cpu));
+	return sum;
+}
+
+/* Is the file one that was removed? @data is the generation that it belongs to. */
+static bool pidfd_counts_removed(const void *data)
+{
+	return (unsigned long)data != READ_ONCE(pidfd_counts_generation);
+}
+
+static int pidfd_counts_get_created(void *data, u64 *value)
+{
+	if (pidfd_counts_removed(data))
+		return -EIO;
+	*value = pidfd_counts_created() - pidfd_counts_base;
+	return 0;
+}
+
+static int pidfd_counts_get_open(void *data, u64 *value)
+{
+	u64 created, released;
+
+	if (pidfd_counts_removed(data))
+		return -EIO;
+
+	/* In this order: what is released meanwhile does not count. */
+	released = pidfd_counts_released();
+	smp_rmb();
+	created = pidfd_counts_created();
+	/* Another CPU may see the two counts of one pidfd in either order. */
+	*value = created > released ? created - released : 0;
+	return 0;
+}
+
+/*
+ * A read copies the number to user space without a reference that
+ * debugfs_remove() would wait for; open() has one.
+ */
+DEFINE_SIMPLE_ATTRIBUTE(pidfd_counts_created_fops, pidfd_counts_get_created, NULL, "%llu\n");
+DEFINE_SIMPLE_ATTRIBUTE(pidfd_counts_open_fops, pidfd_counts_get_open, NULL, "%llu\n");
+
+/**
+ * pidfd_counts_create - create the files created and open in debugfs
+ * @name: name of the directory in which they are
+ *
+ * The number of pidfds created starts from 0. At most one provider has the files.
+ * Process context, may sleep.
+ *
+ * Return: the directory, for pidfd_counts_remove(), or an error pointer.
+ */
+struct dentry *pidfd_counts_create(const char *name)
+{
+	struct dentry *dir = debugfs_create_dir(name, NULL);
+	void *data = (void *)pidfd_counts_generation;
+
+	pidfd_counts_base = pidfd_counts_created();
+	debugfs_create_file_unsafe("created", 0400, dir, data, &pidfd_counts_created_fops);
+	debugfs_create_file_unsafe("open", 0400, dir, data, &pidfd_counts_open_fops);
+	return dir;
+}
+
+/**
+ * pidfd_counts_remove - remove what pidfd_counts_create() has created
+ * @dir: its result
+ *
+ * A read of a file that is still open fails with -EIO. Process context, may sleep.
+ */
+void pidfd_counts_remove(struct dentry *dir)
+{
+	WRITE_ONCE(pidfd_counts_generation, pidfd_counts_generation + 1);
+	debugfs_remove(dir);
+}
