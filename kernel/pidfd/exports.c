@@ -6,6 +6,7 @@
 #include <linux/dcache.h>
 #include <linux/export.h>
 #include <linux/fs.h>
+#include <linux/inode_reuse.h>
 #include <linux/mount.h>
 #include <linux/mutex.h>
 #include <linux/pidfd_provider.h>
@@ -19,6 +20,11 @@ EXPORT_SYMBOL_FOR_MODULES(dynamic_dname, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(open_namespace, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(path_from_stashed, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(ptrace_may_access, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(put_super, "rust_pidfd");
+#ifdef CONFIG_SECURITY
+EXPORT_SYMBOL_FOR_MODULES(security_inode_is_reusable, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(security_inode_reuse, "rust_pidfd");
+#endif
 
 EXPORT_SYMBOL_FOR_MODULES(pidfd_counts, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(pidfd_counts_create, "rust_pidfd");

@@ -6,6 +6,7 @@
 #include <linux/dcache.h>
 #include <linux/exportfs.h>
 #include <linux/fs_context.h>
+#include <linux/inode_reuse.h>
 #include <linux/mount.h>
 #include <linux/ns_common.h>
 #include <linux/pid.h>
@@ -177,6 +178,7 @@ LAYOUT_FIELD(super_block, s_dev);
 LAYOUT_FIELD(super_block, s_fs_info);
 LAYOUT_FIELD(super_block, s_magic);
 LAYOUT_FIELD(super_block, s_passive);
+LAYOUT_FIELD(super_block, s_type);
 
 LAYOUT(super_operations);
 LAYOUT_FIELD(super_operations, drop_inode);

@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/inode_reuse.h>
 #include <linux/kdev_t.h>
 #include <linux/mount.h>
 #include <linux/percpu.h>
@@ -18,19 +19,8 @@ __rust_helper struct file *rust_helper_dentry_open_current(const struct path *pa
 }
 
 /*
- * Wait until there is no super block of @type, of which nobody makes one: who walks
- * through all super blocks may still look at one's operations when there are no
- * mounts any more, and may even be the one who shuts it down.
- */
-__rust_helper void rust_helper_wait_for_supers(const struct file_system_type *type)
-{
-	while (!hlist_empty(&type->fs_supers))
-		schedule_timeout_uninterruptible(1);
-}
-
-/*
  * Unmount what kern_mount() mounted, and wait until nobody is left who has a file or
- * a path in it. Returns the super block, to be given up by deactivate_super_wait().
+ * a path in it. Returns the super block, to be given up by kill_super().
  */
 __rust_helper struct super_block *rust_helper_kern_unmount_wait(struct vfsmount *mnt)
 {
@@ -44,13 +34,24 @@ __rust_helper struct super_block *rust_helper_kern_unmount_wait(struct vfsmount 
 	return sb;
 }
 
-/* Let go of a super block, and wait until it is gone; it is the only one of its type. */
-__rust_helper void rust_helper_deactivate_super_wait(struct super_block *sb)
+/*
+ * Give up what kern_unmount_wait() returned, and wait until it is dead. A thaw of all
+ * file systems may have an active reference for a moment, and shut @sb down in our
+ * place. A walk over all super blocks may keep a passive reference for any time;
+ * take from @sb what points into the file system's module.
+ */
+__rust_helper void rust_helper_kill_super(struct super_block *sb)
 {
-	const struct file_system_type *type = sb->s_type;
-
+	refcount_inc(&sb->s_passive);
 	deactivate_super(sb);
-	rust_helper_wait_for_supers(type);
+	/* Pairs with the store in super_wake(). */
+	while (!(smp_load_acquire(&sb->s_flags) & SB_DEAD))
+		schedule_timeout_uninterruptible(1);
+	sb->s_fs_info = NULL;
+	sb->s_export_op = NULL;
+	sb->s_xattr = NULL;
+	sb->__s_d_op = NULL;
+	put_super(sb);
 }
 
 __rust_helper __kernel_fsid_t rust_helper_dev_to_fsid(dev_t dev)
@@ -106,11 +107,7 @@ __rust_helper bool rust_helper_inode_is_unused(struct inode *inode)
 	if (rcu_access_pointer(inode->i_fsnotify_marks))
 		return false;
 #endif
-#ifdef CONFIG_SECURITY
-	if (inode->i_security)
-		return false;
-#endif
-	return !inode->i_flctx;
+	return !inode->i_flctx && security_inode_is_reusable(inode);
 }
 
 __rust_helper void *rust_helper_alloc_percpu_bytes(size_t size, size_t align)

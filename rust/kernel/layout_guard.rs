@@ -70,7 +70,7 @@ layout! {
     seq_file { buf, count, size }
     signal_struct { exec_update_lock, rlim }
     stashed_operations { init_inode, put_data, stash_dentry }
-    super_block { s_dev, s_fs_info, s_magic, s_passive }
+    super_block { s_dev, s_fs_info, s_magic, s_passive, s_type }
     super_operations { drop_inode, evict_inode, statfs }
     task_struct { exit_state, group_leader, mm, pid, signal, tgid }
     upid { nr, ns }

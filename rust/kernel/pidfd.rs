@@ -309,7 +309,7 @@ impl<P: Provider> ProviderTable<P> {
     #[doc(alias = "pidfd_provider_register")]
     pub fn register(&'static self) -> Result<Registration<P>> {
         let fs_type = FsTypeClaim::new()?;
-        let mount = self.file_system.mount(fs_type.get())?;
+        let mount = self.file_system.mount(fs_type.file_system_type())?;
 
         // INVARIANT: The file system was mounted just now, and stays so until it is no longer
         // registered, see `Registration`.
@@ -422,10 +422,13 @@ impl FsTypeClaim {
         Ok(Self(()))
     }
 
-    fn get(&self) -> &'static FileSystemType {
+    fn file_system_type(&self) -> FileSystemType {
         // SAFETY: It is built in, has a name and no functions. By the type invariants, nobody else
         // uses it; what is mounted with it goes before this does, see `Registration`.
-        unsafe { FileSystemType::from_raw(&raw mut bindings::pidfd_provider_fs_type) }
+        unsafe {
+            let fs_type = NonNull::new_unchecked(&raw mut bindings::pidfd_provider_fs_type);
+            FileSystemType::from_raw(fs_type)
+        }
     }
 }
 

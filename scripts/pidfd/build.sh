@@ -75,7 +75,7 @@ run() {
 
 # What the tree is made of, other than the source.
 ours_newer_than() {
-	find "$top"/{fs,include,kernel,rust,samples/rust,scripts,tools} "$BUILD/tools.mk" \
+	find "$top"/{fs,include,kernel,rust,samples/rust,scripts,security,tools} "$BUILD/tools.mk" \
 		-type f -newer "$1" -print -quit
 }
 

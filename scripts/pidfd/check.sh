@@ -27,7 +27,7 @@ of() {
 	find "$@" \( -name target -o -name __pycache__ \) -prune -o -type f \
 		\( -name '*.[ch]' -o -name '*.rs' -o -name 'Kconfig*' \) -print
 }
-mapfile -t sources < <(of fs include kernel rust samples)
+mapfile -t sources < <(of fs include kernel rust samples security)
 mapfile -t tests < <(of tools)
 
 # User space has no BIT() and no __aligned(), ENOSYS is what it gets from an old

@@ -27,7 +27,7 @@ die() {
 # Ours, in directories that go into the kernel tree as they are.
 ours() {
 	cd "$top"
-	find fs include kernel rust samples tools \
+	find fs include kernel rust samples security tools \
 		-path samples/pidfd -prune -o \
 		-name target -prune -o -name __pycache__ -prune -o \
 		-type f \( -name '*.[chS]' -o -name '*.rs' -o -name Makefile -o \
@@ -69,6 +69,7 @@ appended() {
 	rust/kernel/sync/poll.rs mod wait_queue;
 	rust/kernel/uaccess.rs mod put_user;
 	samples/rust/Kconfig source "samples/rust/Kconfig.pidfd"
+	security/Makefile obj-$(CONFIG_SECURITY) += inode_reuse.o
 	samples/rust/Makefile obj-$(CONFIG_SAMPLE_RUST_PIDFD_WATCH) += rust_pidfd_watch.o
 	tools/testing/selftests/Makefile TARGETS += pidfd_rust
 	LIST

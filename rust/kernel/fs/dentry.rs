@@ -186,6 +186,13 @@ impl Dentry {
         self.0.as_ptr()
     }
 
+    /// Checks that the dentry is one of the file system with super block `sb`.
+    #[inline]
+    fn is_in(&self, sb: *mut bindings::super_block) -> bool {
+        // SAFETY: By the type invariants, the dentry is valid; the field never changes.
+        ptr::eq(unsafe { (*self.as_ptr()).d_sb }, sb)
+    }
+
     /// Drops the reference, for less than it costs where it may be the last.
     ///
     /// # Safety
@@ -222,17 +229,24 @@ impl Stash {
 
     /// Returns the dentry that is in it, unless its last user is gone.
     ///
-    /// For the file system whose it is, and while that is mounted.
+    /// For a file system that is mounted, with super block `sb`.
+    ///
+    /// # Errors
+    ///
+    /// [`EBUSY`] if the dentry is another file system's.
     #[doc(alias = "stashed_dentry_get")]
     #[inline]
-    pub(super) fn get(&self) -> Option<Dentry> {
+    pub(super) fn get(&self, sb: *mut bindings::super_block) -> Result<Option<Dentry>> {
         loop {
             let dentry = {
                 let rcu = rcu::read_lock();
-                self.try_get(self.field().load(Acquire), &rcu)?
+                match self.try_get(self.field().load(Acquire), &rcu) {
+                    Some(dentry) => dentry,
+                    None => return Ok(None),
+                }
             };
             if self.still_has(&dentry) {
-                return Some(dentry);
+                return dentry.is_in(sb).then_some(Some(dentry)).ok_or(EBUSY);
             }
         }
     }
@@ -265,11 +279,15 @@ impl Stash {
 
     /// Puts `new` into it, and returns it; or the dentry that is there, if somebody was faster.
     ///
+    /// # Errors
+    ///
+    /// [`EBUSY`] if the dentry that is there is another file system's.
+    ///
     /// # Safety
     ///
     /// Nobody else must have a reference to `new`. The stash must live as long as its inode.
     #[doc(alias = "stash_dentry")]
-    pub(super) unsafe fn publish(&self, new: Dentry) -> Dentry {
+    pub(super) unsafe fn publish(&self, new: Dentry) -> Result<Dentry> {
         // SAFETY: The caller promises that nobody else has access to it.
         unsafe { (*new.as_ptr()).d_fsdata = self.as_ptr().cast() };
 
@@ -277,18 +295,20 @@ impl Stash {
             let there = {
                 let rcu = rcu::read_lock();
                 let Err(old) = self.field().cmpxchg(ptr::null_mut(), new.as_ptr(), Full) else {
-                    return new;
+                    return Ok(new);
                 };
                 match self.try_get(old, &rcu) {
                     Some(there) => there,
                     // It is dead, has not got to removing itself yet, and stays what it is as long
                     // as the RCU read lock is held.
-                    None if self.field().cmpxchg(old, new.as_ptr(), Full).is_ok() => return new,
+                    None if self.field().cmpxchg(old, new.as_ptr(), Full).is_ok() => return Ok(new),
                     None => continue,
                 }
             };
             if self.still_has(&there) {
-                return there;
+                // SAFETY: `new` is valid; the field never changes.
+                let sb = unsafe { (*new.as_ptr()).d_sb };
+                return there.is_in(sb).then_some(there).ok_or(EBUSY);
             }
         }
     }

@@ -21,7 +21,6 @@ use crate::{
         },
         File, //
     },
-    module::this_module,
     prelude::*,
     seq_file::SeqFile,
     sync::{
@@ -178,7 +177,8 @@ impl<'a, T: FileOperations> OpenFile<'a, T> {
 ///
 /// # Invariants
 ///
-/// `inner.owner` is the module that holds `T`'s functions, so that a file keeps them in place.
+/// `inner.owner` is null: the inode holds the module of `T`'s functions, and the file holds the
+/// inode. See [`kernel::fs::pseudo`](crate::fs::pseudo).
 #[repr(transparent)]
 pub struct FileOperationsTable<T: FileOperations> {
     inner: bindings::file_operations,
@@ -192,10 +192,9 @@ impl<T: FileOperations> FileOperationsTable<T> {
     /// Creates the table.
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
-        // INVARIANT: `OwnerModule` is the module in which `T` implements `FileOperations`.
+        // INVARIANT: `owner` is null.
         Self {
             inner: bindings::file_operations {
-                owner: this_module::<T::OwnerModule>().as_ptr(),
                 open: if T::HAS_OPEN { Some(Self::open) } else { None },
                 release: Some(Self::release),
                 poll: if T::HAS_POLL { Some(Self::poll) } else { None },
@@ -244,7 +243,7 @@ impl<T: FileOperations> FileOperationsTable<T> {
     unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
         // SAFETY: Both are valid during the file's release; inodes with this table own a reference
         // to a `T::Object`. Nobody reads or writes the file any more. It has a reference to its
-        // dentry and to its operations' module until after this, and is in that file system.
+        // dentry and to the mount until after this, and is in that file system.
         unsafe {
             T::release(Inode::from_raw(inode).object(), (*file).f_flags);
             PseudoFs::<T::FileSystem>::of_super((*inode).i_sb).retire(bindings::file_dentry(file));

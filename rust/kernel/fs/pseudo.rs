@@ -16,17 +16,21 @@
 //!
 //! - Each inode that stands for an object has a reference to the module. Whatever user space can
 //!   hold on to, an open file as well as a path that was opened with `O_PATH`, holds an inode: the
-//!   module's exit does not begin before the last of them is gone.
-//! - What is on a shelf has none: the module's exit empties the shelves.
-//! - A mount is released after the dentry that was found in it. [`Mount`]'s destructor waits for
-//!   everybody who still holds the mount, and so for who has just given up an inode but not yet
-//!   left the code of the module, or is about to look at its tables. Who gives up an inode with a
-//!   watch, and holds no mount, counts the watch down after that: a super block that is shut down
-//!   waits for that count, `fsnotify_sb_delete()`.
-//! - Who walks through all super blocks may look at their operations without a mount, and may even
-//!   be the last who has one. For these the destructor waits as well, and who fails to mount.
-//! - The type of the file system may be looked at even later than that: the [`FileSystemType`] is
-//!   not the module's.
+//!   module's exit does not begin before the last of them is gone. So a file needs no reference of
+//!   its own, and its [`FileOperationsTable`] names no owner.
+//! - An inode on a per-CPU free list has no reference: the module's exit empties the lists.
+//! - A file and a path hold the mount longer than the dentry that was found in it. The last
+//!   `->release()` gives up the reference to the module while it still runs, but its caller holds
+//!   the mount until `->release()` has returned. [`Mount`]'s destructor waits until nobody holds
+//!   the mount. An inotify or fanotify mark holds an inode and no mount; its removal counts down
+//!   the super block's marks after it has put the inode, and the shutdown of the super block waits
+//!   for that count, `fsnotify_sb_delete()`.
+//! - A walk over all super blocks, as `sync(2)` does it, reads the operations of a super block, and
+//!   keeps a passive reference to it until it has dealt with the next one. A file system that
+//!   stalls delays that for any time, so nobody waits for it. The [`FileSystemType`] and the
+//!   `struct super_operations` are built into the kernel, and the destructor waits for no more than
+//!   `SB_DEAD`. A super block that is dead is never locked again, and the destructor takes from it
+//!   all that points into the module.
 
 use crate::{
     bindings,
@@ -98,29 +102,26 @@ use core::{
 mod shelf;
 use self::shelf::Shelves;
 
-/// Wraps the kernel's `struct file_system_type`, as far as a [`PseudoFs`] needs one.
+/// The right to mount one file system of a kernel's `struct file_system_type`.
 ///
 /// # Invariants
 ///
-/// Instances are built into the kernel, have a name, and nobody but [`Mount`] uses them.
-#[repr(transparent)]
-pub struct FileSystemType(Opaque<bindings::file_system_type>);
-
-// SAFETY: C locks what changes.
-unsafe impl Sync for FileSystemType {}
+/// The type is built into the kernel and has a name. No other value of this type refers to it, and
+/// no [`Mount`] was made from one.
+pub struct FileSystemType(NonNull<bindings::file_system_type>);
 
 impl FileSystemType {
-    /// Creates a reference from a valid pointer.
+    /// Takes over a file system type.
     ///
     /// # Safety
     ///
     /// `ptr` must point at a file system type that is built into the kernel, has a name and no
-    /// functions, and of which there is no other such reference in use.
+    /// functions. Nobody else must use it until the value is dropped, and the [`Mount`] that it
+    /// becomes part of.
     #[inline]
-    pub unsafe fn from_raw(ptr: *mut bindings::file_system_type) -> &'static Self {
+    pub unsafe fn from_raw(ptr: NonNull<bindings::file_system_type>) -> Self {
         // INVARIANT: As the caller promises.
-        // SAFETY: What is built in stays valid; `FileSystemType` is `repr(transparent)`.
-        unsafe { &*ptr.cast() }
+        Self(ptr)
     }
 }
 
@@ -164,16 +165,99 @@ pub trait PseudoFileSystem: Sized + 'static {
     }
 }
 
+/// The functions of a [`PseudoFs`] that are found by its super block's `s_fs_info`.
+///
+/// # Invariants
+///
+/// `stashed` comes first: C takes `s_fs_info` for a pointer to it.
+#[repr(C)]
+struct Functions {
+    stashed: bindings::stashed_operations,
+    /// Gives up what an inode owns that stands for an object.
+    put_inode: unsafe fn(*mut bindings::inode),
+    /// [`PseudoFileSystem::statfs`], if it is implemented.
+    statfs: Option<unsafe fn(*mut bindings::dentry, *mut bindings::kstatfs) -> Result>,
+}
+
+impl Functions {
+    /// Returns the functions of the file system whose super block is `sb`.
+    ///
+    /// Returns [`None`] before it is mounted.
+    ///
+    /// # Safety
+    ///
+    /// `sb` must have [`SUPER_OPERATIONS`], and not be dead during `'a`.
+    unsafe fn of_super<'a>(sb: *mut bindings::super_block) -> Option<&'a Self> {
+        // SAFETY: The super block is valid. `mount()` writes the field in this way, and `kill()`
+        // when the super block is dead.
+        let info = unsafe { Atomic::from_ptr(&raw mut (*sb).s_fs_info) }.load(Acquire);
+        // SAFETY: `mount()` has left a pointer to a `PseudoFs`, which begins with its functions. It
+        // is in a `static` of a module that stays until the super block is dead.
+        unsafe { info.cast::<Self>().as_ref() }
+    }
+}
+
+/// The operations of every [`PseudoFs`]'s super block.
+///
+/// In the kernel, not in the module that mounts: see the top of this file.
+static SUPER_OPERATIONS: SuperOperations = SuperOperations(bindings::super_operations {
+    drop_inode: Some(bindings::inode_just_drop),
+    evict_inode: Some(evict_inode),
+    statfs: Some(statfs),
+    ..pin_init::zeroed()
+});
+
+struct SuperOperations(bindings::super_operations);
+
+// SAFETY: Nothing ever writes to the table.
+unsafe impl Sync for SuperOperations {}
+
+/// # Safety
+///
+/// Called by C when nobody has the inode, which is of a super block with [`SUPER_OPERATIONS`], any
+/// more.
+unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
+    // SAFETY: The inode is valid during the call.
+    unsafe {
+        bindings::clear_inode(inode);
+        // The root stands for nothing, nor does an inode that could not be set up.
+        if !(*inode).i_private.is_null() {
+            // A super block has no inodes any more when it is dead.
+            if let Some(functions) = Functions::of_super((*inode).i_sb) {
+                (functions.put_inode)(inode);
+            }
+        }
+    }
+}
+
+/// # Safety
+///
+/// Called by C as `->statfs()` of a super block with [`SUPER_OPERATIONS`].
+unsafe extern "C" fn statfs(
+    dentry: *mut bindings::dentry,
+    stat: *mut bindings::kstatfs,
+) -> c_int {
+    // SAFETY: C calls with a valid dentry and a `stat` to fill in, and holds the mount or the lock
+    // of the super block, which is not dead then.
+    from_result(|| unsafe {
+        to_result(bindings::simple_statfs(dentry, stat))?;
+        match Functions::of_super((*dentry).d_sb).and_then(|functions| functions.statfs) {
+            Some(statfs) => statfs(dentry, stat).map(|()| 0),
+            None => Ok(0),
+        }
+    })
+}
+
 /// A pseudo file system. Lives in a `static`.
 ///
 /// # Invariants
 ///
-/// - `stashed` comes first, for C to find it by the super block's `s_fs_info`.
+/// - `functions` comes first, to be found by the super block's `s_fs_info`.
 /// - `mnt` is null, or the mount that a [`Mount`] owns.
 /// - `claimed` is true while there is a [`Mount`], or somebody makes one.
 #[repr(C)]
 pub struct PseudoFs<T: PseudoFileSystem> {
-    stashed: bindings::stashed_operations,
+    functions: Functions,
     mnt: Atomic<*mut bindings::vfsmount>,
     claimed: AtomicFlag,
     shelves: Shelves,
@@ -185,10 +269,18 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
     /// Creates the file system, whose files have the operations `files`.
     pub const fn new(files: &'static FileOperationsTable<T::Files>) -> Self {
         Self {
-            stashed: bindings::stashed_operations {
-                stash_dentry: None,
-                put_data: Some(Self::put_data),
-                init_inode: Some(Self::init_inode),
+            functions: Functions {
+                stashed: bindings::stashed_operations {
+                    stash_dentry: None,
+                    put_data: Some(Self::put_data),
+                    init_inode: Some(Self::init_inode),
+                },
+                put_inode: Self::put_inode,
+                statfs: if T::HAS_STATFS {
+                    Some(Self::statfs)
+                } else {
+                    None
+                },
             },
             mnt: Atomic::new(ptr::null_mut()),
             claimed: AtomicFlag::new(false),
@@ -197,17 +289,6 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
             _file_system: PhantomData,
         }
     }
-
-    const SUPER: &'static bindings::super_operations = &bindings::super_operations {
-        drop_inode: Some(bindings::inode_just_drop),
-        evict_inode: Some(Self::evict_inode),
-        statfs: if T::HAS_STATFS {
-            Some(Self::statfs)
-        } else {
-            Some(bindings::simple_statfs)
-        },
-        ..pin_init::zeroed()
-    };
 
     const DENTRIES: &'static bindings::dentry_operations = &bindings::dentry_operations {
         d_dname: Some(Self::d_dname),
@@ -224,7 +305,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
     /// - [`EBUSY`] if it is mounted.
     /// - [`ENOMEM`] if memory runs out.
     #[doc(alias = "kern_mount")]
-    pub fn mount(&'static self, fs_type: &'static FileSystemType) -> Result<Mount<T>> {
+    pub fn mount(&'static self, fs_type: FileSystemType) -> Result<Mount<T>> {
         if self.claimed.xchg(true, Full) {
             return Err(EBUSY);
         }
@@ -232,24 +313,25 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
         self.shelves.alloc()?;
 
-        let raw = fs_type.0.get();
+        let raw = fs_type.0.as_ptr();
         // SAFETY: By the type invariants nobody else uses the type. C calls `init_fs_context()`
         // during `kern_mount()`, and to reconfigure what a user has mounted elsewhere, which holds
-        // the module and does without us; what makes it find us is valid until the `Mount` is
-        // dropped.
+        // the module; what makes it find us is valid until the `Mount` is dropped.
         let mnt = from_err_ptr(unsafe {
             (*raw).init_fs_context = Some(Self::init_fs_context);
             (*raw).kill_sb = Some(bindings::kill_anon_super);
             bindings::kern_mount(raw)
         })
-        // SAFETY: Nobody can have found anything in what is not mounted, and nobody mounts it. But
-        // there may have been a super block, if not for long.
+        // SAFETY: Nothing was mounted, so nobody has found anything in it, nor the type. A super
+        // block that was there for a moment is dead. Of ours it has tables that are only found by
+        // way of its inodes.
         .inspect_err(|_| unsafe {
+            (*raw).init_fs_context = None;
             self.shelves.free();
-            bindings::wait_for_supers(raw);
         })?;
-        // SAFETY: The mount is valid, and nobody has found anything in it yet.
-        unsafe { (*(*mnt).mnt_sb).s_fs_info = ptr::from_ref(self).cast_mut().cast() };
+        // SAFETY: The mount is valid, and so has a super block. Others read the field in this way.
+        unsafe { Atomic::from_ptr(&raw mut (*(*mnt).mnt_sb).s_fs_info) }
+            .store(ptr::from_ref(self).cast_mut().cast(), Release);
         self.mnt.store(mnt, Release);
         claim.dismiss();
 
@@ -283,6 +365,11 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         unsafe {
             (*dentry.as_ptr()).d_fsdata = ptr::null_mut();
             let inode = (*dentry.as_ptr()).d_inode;
+            if bindings::security_inode_reuse(inode) != 0 {
+                Self::put_data(data);
+                // As when an inode cannot be allocated.
+                return Err(ENOMEM);
+            }
             (*inode).i_flags = bindings::S_IMMUTABLE;
             (*inode).i_mode = bindings::S_IFREG as u16;
             bindings::simple_inode_init_ts(inode);
@@ -359,7 +446,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
         // SAFETY: `init_pseudo()` has allocated this for us to fill in.
         let ctx = unsafe { &mut *ctx };
-        ctx.ops = Self::SUPER;
+        ctx.ops = &SUPER_OPERATIONS.0;
         ctx.eops = ExportOperationsTable::<T, T::Export>::TABLE;
         ctx.xattr = XattrHandlers::<T::Xattrs>::LIST.as_ptr();
         ctx.dops = Self::DENTRIES;
@@ -400,22 +487,14 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
     /// # Safety
     ///
-    /// Called by C when nobody has the inode any more.
-    unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
-        // SAFETY: The inode is valid during the call; after it nobody looks at what it owns.
-        let data = unsafe {
-            bindings::clear_inode(inode);
-            (*inode).i_private
-        };
-        // The root has none, nor has one that could not be set up.
-        if !data.is_null() {
-            // SAFETY: The inode owned a reference to an object and one to the module. Whoever has
-            // brought us here holds the mount, or is about to take a watch off the super block's
-            // count of them: the module's exit waits for either.
-            unsafe {
-                Self::put_data(data);
-                bindings::module_put(Self::owner());
-            }
+    /// `inode` must be one of ours that stands for an object, and nobody look at that any more.
+    unsafe fn put_inode(inode: *mut bindings::inode) {
+        // SAFETY: The inode owned a reference to an object and one to the module. Whoever has
+        // brought us here holds the mount, or is about to take a mark off the super block's count
+        // of them: the module's exit waits for either.
+        unsafe {
+            Self::put_data((*inode).i_private);
+            bindings::module_put(Self::owner());
         }
     }
 
@@ -434,16 +513,10 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
     /// # Safety
     ///
-    /// Called by C as `->statfs()` of our super block.
-    unsafe extern "C" fn statfs(
-        dentry: *mut bindings::dentry,
-        stat: *mut bindings::kstatfs,
-    ) -> c_int {
-        // SAFETY: C calls with a valid dentry and a `stat` to fill in.
-        from_result(|| unsafe {
-            to_result(bindings::simple_statfs(dentry, stat))?;
-            T::statfs(SuperBlock::from_raw((*dentry).d_sb), StatFs::from_raw(stat)).map(|()| 0)
-        })
+    /// `dentry` must be one of ours, and `stat` be filled in already, and nobody else access it.
+    unsafe fn statfs(dentry: *mut bindings::dentry, stat: *mut bindings::kstatfs) -> Result {
+        // SAFETY: As the caller promises.
+        unsafe { T::statfs(SuperBlock::from_raw((*dentry).d_sb), StatFs::from_raw(stat)) }
     }
 
     /// # Safety
@@ -492,12 +565,14 @@ impl<T: PseudoFileSystem> Mount<T> {
     ///
     /// - [`ENODEV`] if the file system's module is being unloaded.
     /// - [`ENOMEM`] if memory runs out.
+    /// - [`EBUSY`] if another file system has a dentry in the same stash.
     /// - Those of [`PseudoFileSystem::stash`].
     #[inline]
     pub(super) fn dentry(&self, object: &T::Object) -> Result<Dentry> {
         let stash = T::stash(object)?;
 
-        match stash.get() {
+        // SAFETY: By the type invariants it is mounted, and so has a super block.
+        match stash.get(unsafe { (*self.mnt()).mnt_sb })? {
             Some(dentry) => Ok(dentry),
             None => self.new_dentry(object, stash),
         }
@@ -512,7 +587,7 @@ impl<T: PseudoFileSystem> Mount<T> {
         };
         // SAFETY: Nobody has seen the dentry yet. The stash lives as long as the object, and so as
         // long as the dentry has an inode that owns a reference to it.
-        Ok(unsafe { stash.publish(dentry) })
+        unsafe { stash.publish(dentry) }
     }
 
     /// Makes a dentry and an inode.
@@ -547,6 +622,7 @@ impl<T: PseudoFileSystem> Mount<T> {
     ///
     /// - [`ENODEV`] if the file system's module is being unloaded.
     /// - [`ENOMEM`] if memory runs out.
+    /// - [`EBUSY`] if another file system has a dentry in the same stash.
     /// - Those of [`PseudoFileSystem::stash`].
     #[inline]
     pub fn path(&self, object: &T::Object) -> Result<Path> {
@@ -603,14 +679,16 @@ impl<T: PseudoFileSystem> Drop for Mount<T> {
     fn drop(&mut self) {
         let mnt = self.mnt();
         // SAFETY: By the type invariants this is a mount that is ours to give up, and nobody makes
-        // any more paths in it. Whoever closes a file, which may leave something on a shelf, has
-        // the mount until that is done, for which the first call waits; the last one takes the
-        // super block that we get from it, the only one of its type.
+        // any more paths in it. A caller that closes a file, which may put a dentry on a free list,
+        // has the mount until that is done, for which the first call waits. The last one takes the
+        // super block that we get from it. After it nobody finds the type.
         unsafe {
+            let fs_type = (*(*mnt).mnt_sb).s_type;
             let sb = bindings::kern_unmount_wait(mnt);
             self.0.mnt.store(ptr::null_mut(), Relaxed);
             self.0.shelves.free();
-            bindings::deactivate_super_wait(sb);
+            bindings::kill_super(sb);
+            (*fs_type).init_fs_context = None;
         }
         self.0.claimed.store(false, Release);
     }
@@ -645,13 +723,8 @@ mod tests {
             }, //
         },
         sync::poll::PollTable,
-        time::{
-            delay::fsleep,
-            Delta, //
-        },
         types::Opaque,
-        wait_queue::WaitQueueHead,
-        workqueue, //
+        wait_queue::WaitQueueHead, //
     };
     use core::mem::{
         self,
@@ -916,13 +989,31 @@ mod tests {
 
     static FILES: FileOperationsTable<ThingFs> = FileOperationsTable::new();
     static THINGS: PseudoFs<ThingFs> = PseudoFs::new(&FILES);
-    static TYPE: FileSystemType = FileSystemType(Opaque::new(bindings::file_system_type {
-        name: crate::str::as_char_ptr_in_const_context(c"things"),
-        ..pin_init::zeroed()
-    }));
+    static OTHERS: PseudoFs<ThingFs> = PseudoFs::new(&FILES);
+
+    struct Type(Opaque<bindings::file_system_type>);
+    // SAFETY: C locks what changes.
+    unsafe impl Sync for Type {}
+
+    impl Type {
+        const fn new() -> Self {
+            Self(Opaque::new(bindings::file_system_type {
+                name: crate::str::as_char_ptr_in_const_context(c"things"),
+                ..pin_init::zeroed()
+            }))
+        }
+
+        fn get(&self) -> FileSystemType {
+            // SAFETY: It is built in, has a name, and each test uses it once at a time.
+            unsafe { FileSystemType::from_raw(NonNull::new(self.0.get()).unwrap()) }
+        }
+    }
+
+    static TYPE: Type = Type::new();
+    static OTHER_TYPE: Type = Type::new();
 
     fn mount() -> Mount<ThingFs> {
-        THINGS.mount(&TYPE).unwrap()
+        THINGS.mount(TYPE.get()).unwrap()
     }
 
     fn dentry(path: &Path) -> *mut bindings::dentry {
@@ -939,34 +1030,54 @@ mod tests {
     #[test]
     fn is_mounted_once_at_a_time() {
         let mount = mount();
-        assert_eq!(THINGS.mount(&TYPE).err(), Some(EBUSY));
+        assert_eq!(THINGS.mount(OTHER_TYPE.get()).err(), Some(EBUSY));
         assert_eq!(mount.super_block().magic(), 0x7e57);
         drop(mount);
         drop(super::tests::mount());
     }
 
+    /// As `sync(2)` keeps one while it waits for the next file system.
     #[test]
-    fn is_not_unmounted_under_who_walks_through_all_super_blocks() {
-        static HAS_LET_GO: Atomic<bool> = Atomic::new(false);
-
+    fn a_passive_reference_does_not_delay_an_unmount() {
         let mount = mount();
         // SAFETY: It is mounted, and so has a super block, to which we take a reference.
         let sb = unsafe {
             let sb = (*THINGS.mnt.load(Relaxed)).mnt_sb;
             bindings::refcount_inc(&raw mut (*sb).s_passive);
-            sb as usize
+            &mut *sb
         };
-        HAS_LET_GO.store(false, Relaxed);
-        workqueue::system()
-            .try_spawn(GFP_KERNEL, move || {
-                fsleep(Delta::from_millis(50));
-                HAS_LET_GO.store(true, Relaxed);
-                // SAFETY: The reference was taken above.
-                unsafe { bindings::put_super(sb as *mut _) };
-            })
-            .unwrap();
         drop(mount);
-        assert!(HAS_LET_GO.load(Relaxed));
+
+        assert!(ptr::eq(sb.s_op, &SUPER_OPERATIONS.0));
+        assert!(sb.s_fs_info.is_null() && sb.s_export_op.is_null());
+        assert!(sb.s_xattr.is_null() && sb.__s_d_op.is_null());
+        // SAFETY: Nobody else uses the type.
+        assert!(unsafe { (*TYPE.0.get()).init_fs_context.is_none() });
+
+        // The next one meets it.
+        let mount = super::tests::mount();
+        assert!(mount.path(&Thing::new(1)).is_ok());
+        drop(mount);
+        // SAFETY: The reference was taken above.
+        unsafe { bindings::put_super(sb) };
+        drop(super::tests::mount());
+    }
+
+    #[test]
+    fn a_stash_serves_one_file_system() {
+        let (mount, other) = (mount(), OTHERS.mount(OTHER_TYPE.get()).unwrap());
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        assert_eq!(other.path(&thing).err(), Some(EBUSY));
+        let late = other.fresh(&thing).unwrap();
+        // SAFETY: Nobody else has it, and the stash is that of its object.
+        let published = unsafe { ThingFs::stash(&thing).unwrap().publish(late) };
+        assert_eq!(published.err(), Some(EBUSY));
+        assert_eq!(dentry(&mount.path(&thing).unwrap()), dentry(&path));
+        assert_eq!(thing.refs(), 2);
+        drop(path);
+        assert!(other.path(&thing).is_ok());
+        assert_eq!(thing.refs(), 1);
     }
 
     #[test]
@@ -1011,7 +1122,9 @@ mod tests {
                 .count
         };
         let alive = mem::replace(count, DEAD);
-        let found = ThingFs::stash(&thing).unwrap().get();
+        // SAFETY: The dentry is valid.
+        let sb = unsafe { (*dentry(&path)).d_sb };
+        let found = ThingFs::stash(&thing).unwrap().get(sb).unwrap();
         let after = *count;
         let other = mount.path(&thing);
         *count = alive;
@@ -1035,7 +1148,7 @@ mod tests {
         let late = mount.fresh(&thing).unwrap();
         assert_ne!(late.as_ptr(), dentry(&path));
         // SAFETY: Nobody else has it, and the stash is that of its object.
-        let got = unsafe { ThingFs::stash(&thing).unwrap().publish(late) };
+        let got = unsafe { ThingFs::stash(&thing).unwrap().publish(late) }.unwrap();
         assert_eq!(got.as_ptr(), dentry(&path));
         assert_eq!(thing.refs(), 2);
     }
@@ -1059,6 +1172,11 @@ mod tests {
         assert_eq!(thing.refs(), 1);
     }
 
+    fn is_stashed_nowhere(thing: &Thing) -> bool {
+        // SAFETY: Nobody else uses the field.
+        unsafe { *thing.stashed.get() }.is_null()
+    }
+
     /// As the last file does when it is closed.
     fn retire(path: Path) {
         // SAFETY: The path has a reference to a dentry of this file system, and is not looked at
@@ -1070,14 +1188,15 @@ mod tests {
     fn what_nobody_uses_goes_to_the_next_object() {
         let mount = mount();
 
-        // This thread may come to another CPU, with another shelf; but not every time.
+        // This thread may come to another CPU, with another list; but not every time.
+        let mut reused = false;
         for _ in 0..100 {
             let (one, two) = (Thing::new(1), Thing::new(UNREADABLE));
             let path = mount.path(&one).unwrap();
             let first = dentry(&path);
             retire(path);
             assert_eq!(one.refs(), 1);
-            assert!(ThingFs::stash(&one).unwrap().get().is_none());
+            assert!(is_stashed_nowhere(&one));
 
             let path = mount.path(&two).unwrap();
             if dentry(&path) != first {
@@ -1088,11 +1207,12 @@ mod tests {
             let inode = unsafe { &*(*first).d_inode };
             assert_eq!(inode.i_ino, UNREADABLE);
             assert_eq!(u32::from(inode.i_mode), bindings::S_IFREG);
-            assert!(ThingFs::stash(&one).unwrap().get().is_none());
+            assert!(is_stashed_nowhere(&one));
             assert_ne!(dentry(&mount.path(&one).unwrap()), first);
-            return;
+            reused = true;
+            break;
         }
-        panic!("nothing is used again");
+        assert!(reused);
     }
 
     #[test]
@@ -1285,7 +1405,7 @@ mod tests {
         assert_eq!(dentry(&path), dentry(&other));
         drop(path);
         assert_eq!(thing.refs(), 2);
-        assert!(ThingFs::stash(&thing).unwrap().get().is_some());
+        assert!(!is_stashed_nowhere(&thing));
         drop(other);
         assert_eq!(thing.refs(), 1);
     }
