@@ -39,7 +39,7 @@ use kernel::{
         rcu, //
     },
     wait_queue::WaitQueueHead,
-    warn_on, //
+    warn_on_once, //
 };
 
 pub(crate) static OPERATIONS: FileOperationsTable<PidFdFile> = FileOperationsTable::new();
@@ -116,7 +116,7 @@ impl FileOperations for PidFdFile {
             let rcu = rcu::read_lock();
             if let Some(process) = pid.task(PidType::Tgid, &rcu) {
                 // A clone with `CLONE_PIDFD_AUTOKILL` makes a process of user space.
-                if !warn_on!(process.is_kernel_worker()) {
+                if !warn_on_once!(process.is_kernel_worker()) {
                     // A process that is past being killed needs no killing.
                     let _ = process.send_signal(SIGKILL as i32, PidType::Tgid);
                 }

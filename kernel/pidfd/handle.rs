@@ -25,7 +25,7 @@ use kernel::{
     pidfd::flags::PIDFD_AUTOKILL,
     prelude::*,
     sync::aref::ARef,
-    warn_on, //
+    warn_on_once, //
 };
 
 /// What `open_by_handle_at(2)` may be asked for; `PIDFD_THREAD` is `O_EXCL`. It adds `O_LARGEFILE`
@@ -64,7 +64,7 @@ impl ExportOperations for PidFdHandle {
 
     /// A kill on last close is decided on when a process is made, and never later.
     fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
-        if warn_on!(flags & PIDFD_AUTOKILL != 0) {
+        if warn_on_once!(flags & PIDFD_AUTOKILL != 0) {
             return Err(EINVAL);
         }
         PidFdFile::open(path, flags & !O_LARGEFILE)

@@ -50,6 +50,7 @@ appended() {
 	rust/helpers/helpers.c #include "put_user.c"
 	rust/helpers/helpers.c #include "seq_file.c"
 	rust/helpers/helpers.c #include "wait_queue.c"
+	rust/kernel/bug.rs mod once;
 	rust/kernel/cred.rs mod ids; pub use self::ids::Ids;
 	rust/kernel/fs.rs pub mod dentry;
 	rust/kernel/fs.rs pub mod export;
