@@ -196,6 +196,8 @@ struct list_head *pidfd_provider_xattrs(struct pid *pid, struct list_head *attr_
 /* The type of the provider's file system; it stays when the provider goes. */
 extern struct file_system_type pidfd_provider_fs_type;
 
+int task_wait_status(const struct task_struct *task);
+
 /* Memory of records. */
 struct pidfd_record *pidfd_record_alloc(gfp_t gfp);
 void pidfd_record_free(struct pidfd_record *record);

@@ -36,3 +36,4 @@ EXPORT_SYMBOL_FOR_MODULES(pidfd_provider_xattr_lock, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(pidfs_device, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(pidfs_xattr_cache, "rust_pidfd");
 EXPORT_SYMBOL_FOR_MODULES(simple_xattr_get, "rust_pidfd");
+EXPORT_SYMBOL_FOR_MODULES(task_wait_status, "rust_pidfd");

@@ -22,6 +22,7 @@
 #include <linux/rculist.h>
 #include <linux/rcupdate.h>
 #include <linux/sched.h>
+#include <linux/sched/signal.h>
 #include <linux/slab.h>
 #include <linux/srcu.h>
 #include <linux/static_call.h>
@@ -279,6 +280,31 @@ int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp)
  */
 
 /**
+ * task_wait_status - how a task ended
+ * @task: a task that has exited
+ *
+ * For a thread group leader whose threads have all exited this is what wait4()
+ * reports of the process, whichever thread ended it; see wait_task_zombie(). For
+ * another thread it is the end of that thread. ->exit_code is what the task
+ * itself exited with, and release_task() changes it only for a leader that was a
+ * zombie before the last of its threads was released.
+ *
+ * Any context.
+ *
+ * Return: the wait status.
+ */
+int task_wait_status(const struct task_struct *task)
+{
+	const struct signal_struct *signal = task->signal;
+
+	/* de_thread() changes ->exit_signal with a plain store. */
+	if (data_race(READ_ONCE(task->exit_signal)) >= 0 &&
+	    (READ_ONCE(signal->flags) & SIGNAL_GROUP_EXIT))
+		return READ_ONCE(signal->group_exit_code);
+	return READ_ONCE(task->exit_code);
+}
+
+/**
  * pidfd_provider_exit - write down how a process or thread ended
  * @tsk: the task; about to be unhashed. May sleep.
  */
@@ -288,6 +314,13 @@ void pidfd_provider_exit(struct task_struct *tsk)
 	bool c = pidfd_provider_keeps(pid->attr);
 
 	might_sleep();
+
+	/*
+	 * For pidfs_exit(), as release_task() does it for a leader that is a zombie:
+	 * a record that is made later starts from what C has written.
+	 */
+	if (static_branch_unlikely(&pidfd_provider_key))
+		WRITE_ONCE(tsk->exit_code, task_wait_status(tsk));
 
 	if (c)
 		pidfs_exit(tsk);

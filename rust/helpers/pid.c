@@ -3,6 +3,7 @@
 #include <linux/cgroup.h>
 #include <linux/pid.h>
 #include <linux/pid_namespace.h>
+#include <linux/pidfd_provider.h>
 #include <linux/sched.h>
 #include <linux/sched/signal.h>
 #include <linux/sched/task.h>
@@ -35,9 +36,10 @@ __rust_helper unsigned int rust_helper_task_exit_state(struct task_struct *task)
 	return data_race(READ_ONCE(task->exit_state));
 }
 
-__rust_helper int rust_helper_task_exit_code(struct task_struct *task)
+__rust_helper bool rust_helper_thread_group_leader(struct task_struct *task)
 {
-	return task->exit_code;
+	/* de_thread() changes it with a plain store. */
+	return data_race(thread_group_leader(task));
 }
 
 /* The id of the task's cgroup in the default hierarchy; 0 if there are none. */
@@ -67,7 +69,7 @@ __rust_helper bool rust_helper_task_final_exit_code(struct task_struct *task,
 	bool final;
 
 	read_lock(&tasklist_lock);
-	*exit_code = task->exit_code;
+	*exit_code = task_wait_status(task);
 	final = READ_ONCE(task->exit_state) == EXIT_DEAD;
 	read_unlock(&tasklist_lock);
 	return final;

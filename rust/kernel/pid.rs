@@ -18,10 +18,6 @@ use crate::{
             ARef,
             AlwaysRefCounted, //
         },
-        barrier::{
-            smp_mb,
-            Read, //
-        },
         rcu, //
     },
     task::Task,
@@ -275,21 +271,19 @@ impl Pid {
     pub fn state(&self) -> State {
         let rcu = rcu::read_lock();
 
-        loop {
-            let Some(task) = self.task(PidType::Pid, &rcu) else {
-                return State::Reaped;
-            };
-            if task.exit_state() == 0 || task.delay_group_leader() {
-                return State::Running;
-            }
-            // A thread that calls exec takes the pid from its leader, which has ended, and only
-            // then makes it a leader no more: `de_thread()`. What was seen is then the end of a
-            // task that has lost its pid.
-            smp_mb(Read);
-            if self.is_of(task) {
-                return State::Exited;
-            }
+        let Some(task) = self.task(PidType::Pid, &rcu) else {
+            return State::Reaped;
+        };
+        if task.exit_state() == 0 || task.delay_group_leader() {
+            return State::Running;
         }
+        // A thread that calls exec takes the pid from its leader, which has exited, and then makes
+        // it a leader no more: `de_thread()`. Nothing orders the two for us, so a task that is no
+        // leader may be found at the pid of a process. The process has not exited then.
+        if !task.is_group_leader() && self.has_task(PidType::Tgid) {
+            return State::Running;
+        }
+        State::Exited
     }
 
     /// Tells whether `task` uses it as [`PidType::Pid`].
@@ -406,6 +400,17 @@ impl Task {
     pub fn is_kernel_worker(&self) -> bool {
         // SAFETY: By the type invariants, `self` is a valid task.
         unsafe { bindings::task_is_kernel_worker(self.as_ptr()) }
+    }
+
+    /// Tells whether the task is the leader of its thread group.
+    ///
+    /// A leader ceases to be one when another thread of its group calls exec. Without a lock the
+    /// answer may be out of date at once.
+    #[doc(alias = "thread_group_leader")]
+    #[inline]
+    pub fn is_group_leader(&self) -> bool {
+        // SAFETY: By the type invariants, `self` is a valid task.
+        unsafe { bindings::thread_group_leader(self.as_ptr()) }
     }
 
     /// Tells whether the task is a thread group leader that other threads of its group outlive.
@@ -783,13 +788,17 @@ pub(crate) mod tests {
         assert!(task.exit_state() != 0);
         assert_eq!(task.final_exit(), None);
         assert!(!task.is_kernel_worker());
+        assert!(task.is_group_leader());
 
+        // As another thread that dumps core does.
+        // SAFETY: The task is valid, and nobody else looks at how it ended.
+        unsafe { (*(*task.as_ptr()).signal).group_exit_code |= 0x80 };
         let mut status = 0;
         // SAFETY: `status` is ours to write.
         assert_eq!(unsafe { bindings::kernel_wait(nr, &mut status) }, nr);
-        assert_eq!(status, 0x2a00);
+        assert_eq!(status, 0x2a80);
         assert_eq!(pid.state(), State::Reaped);
-        assert_eq!(task.final_exit().map(|exit| exit.exit_code), Some(0x2a00));
+        assert_eq!(task.final_exit().map(|exit| exit.exit_code), Some(0x2a80));
     }
 
     #[test]

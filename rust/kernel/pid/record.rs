@@ -345,11 +345,15 @@ impl Pid {
 
 impl Task {
     /// Returns how the task would end, or ended: what is final once its exit state is `EXIT_DEAD`.
+    ///
+    /// For a thread group leader this is how its process ended, as `wait4(2)` reports it, whichever
+    /// thread brought the end about.
+    #[doc(alias = "wait_task_zombie")]
     #[inline]
     pub fn exit_record(&self) -> Exit {
         Exit {
             // SAFETY: By the type invariants, `self` is a valid task.
-            exit_code: unsafe { bindings::task_exit_code(self.as_ptr()) },
+            exit_code: unsafe { bindings::task_wait_status(self.as_ptr()) },
             cgroup_id: self.cgroup_id(),
         }
     }
