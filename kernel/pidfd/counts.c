@@ -11,6 +11,7 @@
 #include <linux/fs.h>
 #include <linux/percpu.h>
 #include <linux/pidfd_provider.h>
+#include <linux/seq_file.h>
 
 DEFINE_PER_CPU(struct pidfd_counts, pidfd_counts);
 
@@ -46,19 +47,20 @@ static bool pidfd_counts_removed(const void *data)
 	return (unsigned long)data != READ_ONCE(pidfd_counts_generation);
 }
 
-static int pidfd_counts_get_created(void *data, u64 *value)
+static int pidfd_counts_created_show(struct seq_file *m, void *v)
 {
-	if (pidfd_counts_removed(data))
+	if (pidfd_counts_removed(m->private))
 		return -EIO;
-	*value = pidfd_counts_created() - pidfd_counts_base;
+
+	seq_printf(m, "%llu\n", pidfd_counts_created() - pidfd_counts_base);
 	return 0;
 }
 
-static int pidfd_counts_get_open(void *data, u64 *value)
+static int pidfd_counts_open_show(struct seq_file *m, void *v)
 {
 	u64 created, released;
 
-	if (pidfd_counts_removed(data))
+	if (pidfd_counts_removed(m->private))
 		return -EIO;
 
 	/* In this order: what is released meanwhile does not count. */
@@ -66,16 +68,16 @@ static int pidfd_counts_get_open(void *data, u64 *value)
 	smp_rmb();
 	created = pidfd_counts_created();
 	/* Another CPU may see the two counts of one pidfd in either order. */
-	*value = created > released ? created - released : 0;
+	seq_printf(m, "%llu\n", created > released ? created - released : 0);
 	return 0;
 }
 
 /*
  * A read copies the number to user space without a reference that
- * debugfs_remove() would wait for; open() has one.
+ * debugfs_remove() would wait for; an open() has one.
  */
-DEFINE_SIMPLE_ATTRIBUTE(pidfd_counts_created_fops, pidfd_counts_get_created, NULL, "%llu\n");
-DEFINE_SIMPLE_ATTRIBUTE(pidfd_counts_open_fops, pidfd_counts_get_open, NULL, "%llu\n");
+DEFINE_SHOW_ATTRIBUTE(pidfd_counts_created);
+DEFINE_SHOW_ATTRIBUTE(pidfd_counts_open);
 
 /**
  * pidfd_counts_create - create the files created and open in debugfs

@@ -86,10 +86,7 @@ use crate::{
             Release, //
         }, //
     },
-    types::{
-        Opaque,
-        ScopeGuard, //
-    }, //
+    types::ScopeGuard, //
 };
 use core::{
     marker::PhantomData,

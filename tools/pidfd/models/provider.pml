@@ -22,8 +22,13 @@
 bool text[3];
 bool going[3];
 byte refcnt[3];
-/* Mounts of its file system: the kernel's own, and those of paths. */
+/* Mounts of its file system: the kernel's own, and those of files and paths. */
 byte mounts[3];
+/* Its super block: in the list, locked for reading (s_umount), SB_DYING, and s_passive. */
+bool listed[3];
+byte umount[3];
+bool dying[3];
+byte passive[3];
 /* Of its files, how many are open. */
 byte open[3];
 
@@ -74,16 +79,26 @@ inline module_put(m) {
 	d_step { assert(m == C || refcnt[m] > 0); refcnt[m] = refcnt[m] - (m != C) }
 }
 
-/* path_put(): the inode goes before the mount is given up. */
-inline path_put(m) {
-	/* PseudoFs::evict_inode() */
+/*
+ * The last reference to an inode goes, in ->release() of its last file or in
+ * path_put(), before the mount is given up.
+ */
+inline inode_put(m) {
+	/* PseudoFs::retire(), put_inode() */
 	run_in(m);
+#ifdef MISTAKE_MOUNT_BEFORE_INODE
+	mounts[m]--;
+#endif
 #ifndef MISTAKE_NO_REF_OF_INODE
 	module_put(m);
 #endif
 	/* ... and returns. */
-	run_in(m);
+	run_in(m)
+#ifndef MISTAKE_MOUNT_BEFORE_INODE
+	;
+	/* mntput() */
 	mounts[m]--
+#endif
 }
 
 /* Mount::dentry(): make the inode. The caller has the mount in place. */
@@ -102,19 +117,51 @@ inline new_inode(m, ok) {
 	fi
 }
 
-/* dentry_open(): fops_get(), which succeeds for who has the inode. */
+/* dentry_open(): file_operations have no owner, the inode has the module. */
 inline dentry_open(m) {
 	run_in(m);
-	try_module_get(m, ok);
-	assert(ok);
 	open[m]++
 }
 
-/* fput(): ->release(), fops_put(). */
+/* fput(): ->release() of a file whose inode somebody else has as well. */
 inline close_file(m) {
 	run_in(m);
+	open[m]--
+}
+
+/* fput(): ->release() of the last file of an inode. */
+inline close_last_file(m) {
+	run_in(m);
 	open[m]--;
-	module_put(m)
+	inode_put(m)
+}
+
+/*
+ * iterate_supers(), filesystems_freeze() and others: a passive reference is kept
+ * until the next super block has been dealt with, which may never happen.
+ */
+proctype walk(byte m) {
+end_not_listed:
+	atomic { listed[m] && !dying[m] -> passive[m]++ };
+	/* filesystems_freeze_callback() reads sb->s_op without a lock. */
+#ifdef MISTAKE_SUPER_OPERATIONS_IN_MODULE
+	run_in(m);
+#endif
+	/* super_lock(), and for user_get_super() ->statfs() */
+	if
+	:: atomic { !dying[m] -> umount[m]++ };
+	   run_in(m);
+	   umount[m]--
+	:: dying[m]
+	fi;
+	if
+	:: true ->
+end_stalled:
+		false
+	:: true
+	fi;
+	/* put_super() */
+	passive[m]--
 }
 
 proctype caller(byte me) {
@@ -244,11 +291,16 @@ made:
 			close_file(m);
 			/* ->getattr() */
 			run_in(m);
+			if
 			/* Opened again, through /proc/<pid>/fd. */
-			dentry_open(m)
+			:: dentry_open(m)
+			/* path_put() */
+			:: inode_put(m); goto next
+			fi
 		fi;
-		close_file(m);
-		path_put(m)
+		close_last_file(m);
+next:
+		skip
 #ifndef FOREVER
 		;
 		break
@@ -291,6 +343,7 @@ proctype module(byte m) {
 	fi;
 	/* PseudoFs::mount() */
 	mounts[m] = 1;
+	listed[m] = true;
 
 	/* pidfd_provider_register() */
 	atomic { !pidfd_provider_lock -> pidfd_provider_lock = true };
@@ -352,6 +405,15 @@ end_in_use:
 #ifndef MISTAKE_NO_WAIT_FOR_MOUNT
 	mounts[m] == 0;
 #endif
+	/* kill_super(): deactivate_super() has s_umount for writing, until SB_DYING is set. */
+#ifdef MISTAKE_DYING_WITHOUT_LOCK
+	dying[m] = true;
+#else
+	atomic { umount[m] == 0 -> dying[m] = true };
+#endif
+#ifdef MISTAKE_WAIT_FOR_PASSIVE
+	passive[m] == 0;
+#endif
 	/* FsTypeClaim's drop() */
 	fs_type_claimed = false;
 
@@ -373,6 +435,7 @@ init {
 		run caller(2);
 #endif
 		run module(1);
+		run walk(1);
 #ifndef FOREVER
 		run module(2);
 #endif

@@ -104,6 +104,31 @@ TEST_F(module, counts_anew_after_each_load)
 	}
 }
 
+TEST_F(module, is_held_once_for_each_process_with_a_pidfd)
+{
+	int fds[2], other;
+	struct child c;
+
+	LOAD();
+	/* First the child, which would have copies of the others. */
+	ASSERT_EQ(0, start_child(&c, 0));
+	EXPECT_EQ(1, rust_refcnt());
+	other = dup(c.pidfd);
+	EXPECT_EQ(1, rust_refcnt());
+	fds[0] = sys_pidfd_open(getpid(), 0);
+	EXPECT_EQ(2, rust_refcnt());
+	fds[1] = sys_pidfd_open(getpid(), 0);
+	EXPECT_EQ(2, rust_refcnt());
+	close(fds[0]);
+	EXPECT_EQ(2, rust_refcnt());
+	close(fds[1]);
+	EXPECT_EQ(1, settles(rust_refcnt, 1));
+	close(other);
+	end_child(&c);
+	EXPECT_EQ(0, settles(rust_refcnt, 0));
+	EXPECT_EQ(0, unload_module());
+}
+
 TEST_F(module, stays_while_an_opened_pidfd_is_open)
 {
 	int fd, copy;
@@ -591,6 +616,248 @@ TEST_F(module, stays_while_a_handle_from_before_is_held_up)
 	EXPECT_EQ(0, unload_busy_module());
 	free(head);
 	free_slow_pages(&slow);
+}
+
+/* What a thread does that is held up, and whether it has returned. */
+struct held_up {
+	pthread_t thread;
+	long (*does)(struct held_up *h);
+	struct slow_pages slow;
+	const char *work, *options, *where;
+	int fd;
+	pid_t tid;
+	long ret;
+	bool done;
+};
+
+static void *runs(void *arg)
+{
+	struct held_up *h = arg;
+
+	__atomic_store_n(&h->tid, gettid(), __ATOMIC_SEQ_CST);
+	h->ret = h->does(h);
+	__atomic_store_n(&h->done, true, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+static int start(struct held_up *h, long (*does)(struct held_up *h))
+{
+	h->does = does;
+	return pthread_create(&h->thread, NULL, runs, h);
+}
+
+static bool returns_within(struct held_up *h, int ms)
+{
+	for (int i = 0; i < ms; i++) {
+		if (__atomic_load_n(&h->done, __ATOMIC_SEQ_CST))
+			return true;
+		usleep(1000);
+	}
+	return false;
+}
+
+/* The state of a thread, as /proc/<pid>/stat has it. */
+static char state_of(struct held_up *h)
+{
+	char path[64], stat[512], *end;
+	pid_t tid = __atomic_load_n(&h->tid, __ATOMIC_SEQ_CST);
+
+	if (!tid)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", tid);
+	if (read_file(path, stat, sizeof(stat)) < 0)
+		return 0;
+	end = strrchr(stat, ')');
+	return end ? end[2] : 0;
+}
+
+/* Until the thread sleeps where no signal ends the sleep, and goes on to. */
+static bool sleeps_uninterruptibly(struct held_up *h)
+{
+	int in_a_row = 0;
+
+	for (int i = 0; i < PATIENCE_MS && in_a_row < 100; i++) {
+		in_a_row = state_of(h) == 'D' ? in_a_row + 1 : 0;
+		usleep(1000);
+	}
+	return in_a_row == 100;
+}
+
+static long unloads(struct held_up *h)
+{
+	return unload_module() ? -errno : 0;
+}
+
+static long reads_counter(struct held_up *h)
+{
+	return read(h->fd, h->slow.slow, 16);
+}
+
+static long lists_directory(struct held_up *h)
+{
+	return syscall(__NR_getdents64, h->fd, h->slow.slow, h->slow.page);
+}
+
+static long mounts_overlay(struct held_up *h)
+{
+	return mount("overlay", h->where, "overlay", 0, h->options);
+}
+
+static long syncs(struct held_up *h)
+{
+	sync();
+	return 0;
+}
+
+static long drops_caches(struct held_up *h)
+{
+	return write_file("/proc/sys/vm/drop_caches", "1");
+}
+
+/* A counter is removed while its number is on the way to memory that faults slowly. */
+TEST_F(module, goes_while_a_reader_of_a_counter_is_held_up)
+{
+	struct held_up reader = {}, unload = {};
+	const char *reason = make_slow_pages(&reader.slow, 1);
+
+	if (reason)
+		SKIP(return, "%s", reason);
+
+	LOAD();
+	reader.fd = open(COUNTERS "created", O_RDONLY | O_CLOEXEC);
+	ASSERT_GE(reader.fd, 0);
+	ASSERT_EQ(0, start(&reader, reads_counter));
+	ASSERT_TRUE(page_is_wanted(&reader.slow));
+
+	ASSERT_EQ(0, start(&unload, unloads));
+	EXPECT_TRUE(returns_within(&unload, 10000)) {
+		TH_LOG("rmmod waits for the reader");
+	}
+	EXPECT_FALSE(__atomic_load_n(&reader.done, __ATOMIC_SEQ_CST));
+	EXPECT_FALSE(rust_serves());
+
+	ASSERT_EQ(0, give_page(&reader.slow, 0, NULL));
+	pthread_join(reader.thread, NULL);
+	pthread_join(unload.thread, NULL);
+	EXPECT_EQ(0, unload.ret);
+	EXPECT_EQ(2, reader.ret);
+	EXPECT_EQ(0, strcmp("0\n", reader.slow.slow));
+	close(reader.fd);
+	free_slow_pages(&reader.slow);
+}
+
+FIXTURE(walk)
+{
+	char root[64];
+	char options[256];
+	char merged[80];
+};
+
+FIXTURE_VARIANT(walk)
+{
+	long (*walks)(struct held_up *h);
+};
+
+FIXTURE_VARIANT_ADD(walk, of_sync)
+{
+	.walks = syncs,
+};
+
+FIXTURE_VARIANT_ADD(walk, of_drop_caches)
+{
+	.walks = drops_caches,
+};
+
+FIXTURE_SETUP(walk)
+{
+	begin_without_module(_metadata);
+	strcpy(self->root, "/tmp/pidfd_rust_walk_XXXXXX");
+	ASSERT_NE(NULL, mkdtemp(self->root));
+	ASSERT_EQ(0, mount("none", self->root, "tmpfs", 0, NULL));
+	for (const char *const *dir = (const char *const []){ "lower", "upper", "work",
+							      "merged", NULL }; *dir; dir++) {
+		char path[80];
+
+		snprintf(path, sizeof(path), "%s/%s", self->root, *dir);
+		ASSERT_EQ(0, mkdir(path, 0700));
+	}
+	snprintf(self->options, sizeof(self->options),
+		 "lowerdir=%s/lower,upperdir=%s/upper,workdir=%s/work",
+		 self->root, self->root, self->root);
+	snprintf(self->merged, sizeof(self->merged), "%s/merged", self->root);
+}
+
+FIXTURE_TEARDOWN_PARENT(walk)
+{
+	umount2(self->merged, MNT_DETACH);
+	umount2(self->root, MNT_DETACH);
+	rmdir(self->root);
+	unload_left_behind(_metadata);
+}
+
+/*
+ * A mount stalls: a reader of its directory has the lock that it needs, and is held
+ * up in user memory. A walk over all super blocks waits for that mount, and has a
+ * reference to the super block before it in the list, which is the module's.
+ */
+TEST_F(walk, does_not_delay_an_unload)
+{
+	struct held_up reader = {}, overlay = {}, walk = {}, unload = {}, again = {};
+	const char *reason = make_slow_pages(&reader.slow, 1);
+	char path[80];
+	int fd;
+
+	if (reason)
+		SKIP(return, "%s", reason);
+
+	LOAD();
+	snprintf(path, sizeof(path), "%s/work", self->root);
+	reader.fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	ASSERT_GE(reader.fd, 0);
+	ASSERT_EQ(0, start(&reader, lists_directory));
+	ASSERT_TRUE(page_is_wanted(&reader.slow));
+
+	overlay.where = self->merged;
+	overlay.options = self->options;
+	ASSERT_EQ(0, start(&overlay, mounts_overlay));
+	EXPECT_TRUE(sleeps_uninterruptibly(&overlay)) {
+		TH_LOG("the mount does not stall");
+	}
+	ASSERT_EQ(0, start(&walk, variant->walks));
+	EXPECT_TRUE(sleeps_uninterruptibly(&walk)) {
+		TH_LOG("the walk does not wait for the mount");
+	}
+
+	ASSERT_EQ(0, start(&unload, unloads));
+	EXPECT_TRUE(returns_within(&unload, 10000)) {
+		TH_LOG("rmmod waits for the walk");
+	}
+	EXPECT_FALSE(__atomic_load_n(&walk.done, __ATOMIC_SEQ_CST));
+
+	/* The next load meets the super block that the walk still has. */
+	if (__atomic_load_n(&unload.done, __ATOMIC_SEQ_CST)) {
+		EXPECT_EQ(0, load_module());
+		EXPECT_RUST_MAKES(1, fd = sys_pidfd_open(getpid(), 0));
+		close(fd);
+		ASSERT_EQ(0, start(&again, unloads));
+		EXPECT_TRUE(returns_within(&again, 10000));
+	}
+	EXPECT_FALSE(__atomic_load_n(&walk.done, __ATOMIC_SEQ_CST));
+
+	ASSERT_EQ(0, give_page(&reader.slow, 0, NULL));
+	pthread_join(reader.thread, NULL);
+	pthread_join(overlay.thread, NULL);
+	pthread_join(walk.thread, NULL);
+	pthread_join(unload.thread, NULL);
+	if (again.thread)
+		pthread_join(again.thread, NULL);
+	EXPECT_GT(reader.ret, 0);
+	EXPECT_EQ(0, overlay.ret);
+	EXPECT_EQ(0, walk.ret);
+	EXPECT_EQ(0, unload.ret);
+	EXPECT_EQ(0, again.ret);
+	close(reader.fd);
+	free_slow_pages(&reader.slow);
 }
 
 MODULE_TEST_MAIN

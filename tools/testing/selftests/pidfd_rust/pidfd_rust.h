@@ -276,10 +276,10 @@ static inline void look(struct numbers *n)
 	look(&_new);							\
 	EXPECT_EQ(_old.created + (n), _new.created);			\
 	EXPECT_EQ(_old.open + (n), _new.open);				\
-	/* Each file keeps the module, and each inode. */		\
+	/* An inode has the module, and there is one for each process. */ \
 	if (rust_is_module()) {						\
-		EXPECT_LE(_old.refcnt + (n), _new.refcnt);		\
-		EXPECT_GE(_old.refcnt + 2 * (n), _new.refcnt);		\
+		EXPECT_LE(_old.refcnt ?: (n) > 0, _new.refcnt);		\
+		EXPECT_GE(_old.refcnt + (n), _new.refcnt);		\
 	}								\
 } while (0)
 

@@ -510,7 +510,7 @@ TEST_F(life, of_the_inode_ends_with_the_last_close)
 	self->peer.pidfd = -1;
 	EXPECT_EQ(open.open - 1, settles(rust_open, open.open - 1));
 	if (rust_is_module()) {
-		/* The file's reference to the module, and the inode's. */
+		/* The inode's reference to the module. */
 		EXPECT_EQ(self->before.refcnt,
 			  settles(rust_refcnt, self->before.refcnt));
 	}
