@@ -98,6 +98,9 @@ int security_inode_reuse(struct inode *inode)
 #ifdef CONFIG_BPF_LSM
 	if (bpf_is_active) {
 		bpf_lsm_inode_free_security(inode);
+		/* A program may have attached something even now. */
+		if (unlikely(rcu_access_pointer(bpf_inode(inode)->storage)))
+			return security_inode_replace(inode);
 		return bpf_lsm_inode_alloc_security(inode);
 	}
 #endif
