@@ -4,8 +4,9 @@
 
 bench.py DIR ICOUNT
 
-Reads DIR/raw: after each line "run c", "run rust", "run again", or "run pristine" for
-C in a kernel without hooks, a line for each operation with its name and what it cost. Writes DIR/bench.txt, bench.json and
+Reads DIR/raw: a line "lsm ..." with the active security modules, and after each line
+"run c", "run rust", "run again", or "run pristine" for C in a kernel without hooks, a
+line for each operation with its name and what it cost. Writes DIR/bench.txt, bench.json and
 bench.svg, and prints the first. The runs by C before and after those by Rust have
 to agree, or the comparison is worth nothing: exit status 1.
 """
@@ -29,15 +30,17 @@ GROWTH = (" open", " CPUs")
 
 
 def read(path):
-    """{operation: {run: [costs]}}, in the order they were measured."""
-    costs, run = {}, None
+    """{operation: {run: [costs]}}, in the order they were measured; security modules."""
+    costs, run, lsm = {}, None, ""
     for line in path.read_text(encoding="utf-8").splitlines():
         if line.startswith("run "):
             run = line[4:]
+        elif line.startswith("lsm "):
+            lsm = line[4:]
         elif run and line:
             name, cost = line.rsplit(" ", 1)
             costs.setdefault(name, {}).setdefault(run, []).append(float(cost))
-    return costs
+    return costs, lsm
 
 
 def table(costs, unit):
@@ -116,9 +119,10 @@ def svg(rows, unit):
 def main():
     folder, icount = pathlib.Path(sys.argv[1]), sys.argv[2] == "yes"
     unit = "instructions" if icount else "ns"
-    rows = table(read(folder / "raw"), unit)
+    costs, lsm = read(folder / "raw")
+    rows = table(costs, unit)
 
-    written = text(rows, unit)
+    written = f"security modules: {lsm}\n" + text(rows, unit)
     print(written, end="")
     (folder / "bench.txt").write_text(written, encoding="utf-8")
     (folder / "bench.json").write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")

@@ -9,6 +9,8 @@
 #
 # PRISTINE=yes measures a kernel without hooks as well, in a boot of its own.
 #
+# LSM=a,b has these security modules on, in place of those of the configuration.
+#
 # Text goes to standard output; it, JSON and a picture are in $BUILD/bench.
 
 set -eu -o pipefail
@@ -32,6 +34,17 @@ no) runs=5 also=cpus ;;
 	;;
 esac
 
+if [ -n "${LSM:-}" ]; then
+	known="apparmor bpf capability ipe landlock selinux smack tomoyo"
+	for module in ${LSM//,/ }; do
+		[[ " $known " = *" $module "* ]] || {
+			echo "bench: LSM=$LSM: there is no security module $module; there are: $known" >&2
+			exit 2
+		}
+	done
+	export APPEND="$APPEND lsm=$LSM"
+fi
+
 case ${PRISTINE:-no} in
 yes | no) ;;
 *)
@@ -47,6 +60,8 @@ echo "bench: measuring, by ${CPUS:-2} CPU(s)" >&2
 status=0
 MODULE=no TIMEOUT=3000 CMD="
 	set -e
+	mountpoint -q /sys/kernel/security || mount -t securityfs none /sys/kernel/security
+	echo lsm \$(cat /sys/kernel/security/lsm)
 	for ((i = 0; i < $runs; i++)); do
 		echo 'run c'; $bench; $bench $also
 		insmod $MODULE_KO

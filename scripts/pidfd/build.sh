@@ -247,6 +247,13 @@ builtin() {
 	variant builtin
 }
 
+# The tree with the hooks, configured without Rust.
+rustless() {
+	obj=$BUILD/rustless
+	configure rustless
+	run "a kernel without Rust" "$log/rustless.log" -C "$tree" O="$obj" bzImage
+}
+
 # The source as it is, without a line of ours, configured as the custom kernel.
 pristine() {
 	local source

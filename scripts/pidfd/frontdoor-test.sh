@@ -72,6 +72,8 @@ is "a test that failed is shown with what it said, and no more" \
 	test "$(cat "$tmp/out")" = "FAIL program: b"$'\n'"    # it was late"$'\n'"2 1 0"
 make_ bench ICOUNT=maybe
 is "bench with ICOUNT that makes no sense is one line" one_line "ICOUNT=maybe is neither yes nor no"
+make_ bench LSM=landlock,selinus
+is "bench with a security module that does not exist is one line" one_line "there is no security module selinus"
 make_ test TESTS='kunit upstrem'
 is "test with a part that there is not is one line" one_line "there is no part upstrem"
 make_ test-debug TESTS='kunit upstrem'
