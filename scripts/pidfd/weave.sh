@@ -33,7 +33,7 @@ ours() {
 		-type f \( -name '*.[chS]' -o -name '*.rs' -o -name Makefile -o \
 			-name 'Kconfig*' -o -name config -o -name settings -o \
 			-name '*.config' -o -name '*.py' -o -name '*.sh' -o \
-			-name 'Cargo.*' \) -print
+			-name 'Cargo.*' -o -path '*/pidfd_rust/policies/*' \) -print
 }
 
 # FILE LINE: lines that make the tree's own lists name our files.
