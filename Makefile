@@ -35,10 +35,18 @@ ifneq ($(CONFIG_RUST),y)
 $(error this project is Rust: make LLVM=1 CONFIG_RUST=y $(MAKECMDGOALS))
 endif
 # Before 4.4, make does not hand variables to what $(shell) runs.
-ifneq ($(shell SETUP='$(SETUP)' PIDFD_CACHE='$(PIDFD_CACHE)' $(SCRIPTS)/setup.sh $(BUILD) >&2; echo $$?),0)
+set_up = $(shell SETUP='$(SETUP)' PIDFD_CACHE='$(PIDFD_CACHE)' $(SCRIPTS)/setup.sh $(BUILD) $1 >&2; echo $$?)
+ifneq ($(call set_up),0)
 $(error not set up; see above)
 endif
 include $(BUILD)/tools.mk
+ifneq ($(filter test-lsm,$(goals)),)
+ifneq ($(call set_up,lsm),0)
+$(error not set up; see above)
+endif
+include $(BUILD)/tools-lsm.mk
+export CHECKPOLICY APPARMOR_PARSER
+endif
 export RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER RUST_LIB_SRC BINDGEN LIBCLANG_PATH
 export LLVM_BIN SPATCH VNG QEMU CCACHE CARGO PYTHON
 endif
@@ -69,6 +77,9 @@ test: kernel sample
 test-debug: sample
 	@$(SCRIPTS)/test-debug.sh
 
+test-lsm:
+	@$(SCRIPTS)/test-lsm.sh
+
 fuzz:
 	@$(SCRIPTS)/build.sh weave
 	@$(SCRIPTS)/build.sh variant debug kasan
@@ -89,4 +100,4 @@ modules:
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help kernel sample run guest shell test test-debug fuzz models bench check modules clean
+.PHONY: all help kernel sample run guest shell test test-debug test-lsm fuzz models bench check modules clean

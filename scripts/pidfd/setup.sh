@@ -3,6 +3,7 @@
 #
 # setup.sh BUILD: see that every tool is there and name them in BUILD/tools.mk,
 # lines of "NAME := value" for make.
+# setup.sh BUILD lsm: with what only make test-lsm needs, in BUILD/tools-lsm.mk.
 #
 # What is missing on Debian 12 and 13 is installed: packages with apt, as root
 # or with sudo; bindgen with cargo where the distribution's is too old, into the
@@ -27,7 +28,8 @@ get_bindgen=0.73.2
 get_vng=1.42
 
 build=$1
-mk=$build/tools.mk
+extra=${2-}
+mk=$build/tools${extra:+-$extra}.mk
 
 # Nothing to do, if every path that tools.mk names is still there.
 up_to_date() {
@@ -46,7 +48,7 @@ up_to_date && exit 0
 
 mkdir -p "$build/log"
 build=$(cd "$build" && pwd)
-mk=$build/tools.mk
+mk=$build/${mk##*/}
 log=$build/log
 cache=${PIDFD_CACHE:-${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/rust_pidfd}
 case $cache in
@@ -244,6 +246,7 @@ wanted() {
 	/usr/include/sys/capability.h libcap-dev
 	LIST
 	[ -z "$debian" ] || echo /etc/ssl/certs/ca-certificates.crt ca-certificates
+	[ "$extra" != lsm ] || printf '%s\n' "apparmor_parser apparmor" "checkpolicy checkpolicy"
 }
 
 # Look at everything. Sets packages (what apt can bring), others (names of what
@@ -441,6 +444,12 @@ PYTHON := $python
 VNG := $vng
 TOOLS_SEEN := ${llvm_bin}clang ${llvm_bin}ld.lld$found
 END
+if [ "$extra" = lsm ]; then
+	cat >>"$mk.new" <<END
+APPARMOR_PARSER := $(type -P apparmor_parser)
+CHECKPOLICY := $(type -P checkpolicy)
+END
+fi
 if [ "$vng" = "$build/venv/bin/vng" ]; then
 	sed -i "/^TOOLS_SEEN/s|\$| $build/venv/bin/python3|" "$mk.new"
 fi
