@@ -10,6 +10,7 @@
 #include "pidfd_module.h"
 #include "pidfs.h"
 #include "slow_page.h"
+#include "uring.h"
 
 #ifndef __NR_process_madvise
 #define __NR_process_madvise 440
@@ -858,6 +859,111 @@ TEST_F(walk, does_not_delay_an_unload)
 	EXPECT_EQ(0, again.ret);
 	close(reader.fd);
 	free_slow_pages(&reader.slow);
+}
+
+/* The child comes first: it would inherit the ring, and keep it open. */
+static int start_child_and_ring(struct child *c, struct ring *ring)
+{
+	return start_child(c, 0) || start_ring(ring, 0) ? -1 : 0;
+}
+
+TEST_F(module, stays_while_io_uring_polls_a_closed_pidfd)
+{
+	const char *reason = no_io_uring();
+	struct io_uring_cqe cqe;
+	struct ring ring;
+	struct child c;
+
+	if (reason)
+		SKIP(return, "%s", reason);
+	LOAD();
+	ASSERT_EQ(0, start_child_and_ring(&c, &ring));
+	queue_poll(&ring, c.pidfd, POLLIN, 1);
+	ASSERT_EQ(1, submit(&ring));
+	close(c.pidfd);
+	c.pidfd = -1;
+	EXPECT_UNLOAD_REFUSED();
+	EXPECT_TRUE(is_idle(&ring));
+
+	tell_child(&c, 0);
+	EXPECT_TRUE(completes(&ring, &cqe));
+	EXPECT_EQ(POLLIN, cqe.res);
+	EXPECT_EQ(0, settles(rust_open, 0));
+	EXPECT_EQ(0, unload_busy_module());
+	end_ring(&ring);
+	end_child(&c);
+}
+
+TEST_F(module, stays_until_a_ring_that_polls_is_closed)
+{
+	const char *reason = no_io_uring();
+	struct ring ring;
+	struct child c;
+
+	if (reason)
+		SKIP(return, "%s", reason);
+	LOAD();
+	ASSERT_EQ(0, start_child_and_ring(&c, &ring));
+	queue_poll(&ring, c.pidfd, POLLIN, 1)->len = IORING_POLL_ADD_MULTI;
+	ASSERT_EQ(1, submit(&ring));
+	close(c.pidfd);
+	c.pidfd = -1;
+	EXPECT_UNLOAD_REFUSED();
+
+	/* The process lives on. */
+	end_ring(&ring);
+	EXPECT_EQ(0, settles(rust_open, 0));
+	EXPECT_EQ(0, unload_busy_module());
+	end_child(&c);
+}
+
+TEST_F(module, stays_while_a_pidfd_is_registered_with_io_uring)
+{
+	const char *reason = no_io_uring();
+	struct ring ring;
+	struct child c;
+
+	if (reason)
+		SKIP(return, "%s", reason);
+	LOAD();
+	ASSERT_EQ(0, start_child_and_ring(&c, &ring));
+	ASSERT_EQ(0, register_files(&ring, &c.pidfd, 1));
+	close(c.pidfd);
+	c.pidfd = -1;
+	EXPECT_UNLOAD_REFUSED();
+	ASSERT_EQ(0, unregister_files(&ring));
+	EXPECT_EQ(0, settles(rust_open, 0));
+	EXPECT_EQ(0, unload_busy_module());
+	end_ring(&ring);
+	end_child(&c);
+}
+
+/* A wait request has a reference to the process, and none to the file. */
+TEST_F(module, goes_while_io_uring_waits_for_the_process)
+{
+	const char *reason = no_io_uring();
+	struct io_uring_cqe cqe;
+	siginfo_t info = {};
+	struct ring ring;
+	struct child c;
+
+	if (reason)
+		SKIP(return, "%s", reason);
+	LOAD();
+	ASSERT_EQ(0, start_child_and_ring(&c, &ring));
+	EXPECT_EQ(1, rust_open());
+	queue_waitid(&ring, P_PIDFD, c.pidfd, &info, WEXITED, 1);
+	ASSERT_EQ(1, submit(&ring));
+	close(c.pidfd);
+	EXPECT_EQ(0, unload_busy_module());
+
+	tell_child(&c, 7);
+	EXPECT_TRUE(completes(&ring, &cqe));
+	EXPECT_EQ(0, cqe.res);
+	EXPECT_EQ(c.pid, info.si_pid);
+	EXPECT_EQ(7, info.si_status);
+	close(c.tell);
+	end_ring(&ring);
 }
 
 MODULE_TEST_MAIN
