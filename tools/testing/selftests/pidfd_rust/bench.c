@@ -10,6 +10,8 @@
  * bench scale   how many bytes of kernel memory a pidfd takes; and what some of
  *               them cost with up to a million pidfds open
  * bench cpus    what they cost on several CPUs at once
+ * bench trace   measures nothing; does each operation between two marks for atomics.py, and
+ *               hands it the next argument before
  */
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -19,6 +21,16 @@
 #define ROUNDS 15
 #define FORKS 401
 #define CLONES 2001
+
+/* Rounds of an operation before its trace. */
+#define WARM_UP 10
+
+/*
+ * A mark is a system call with a number that x86-64 does not use. A debugger has a breakpoint
+ * in sys_ni_syscall(), and knows a mark by its first argument.
+ */
+#define NR_MARK 400
+#define MARK 0x6d61726b
 
 static void __attribute__((noreturn)) fail(const char *what)
 {
@@ -325,6 +337,17 @@ static void measure_clones(bool three)
 	tell(text, least(with, CLONES) - least(plain, CLONES));
 }
 
+static void op_fork(void)
+{
+	pid_t pid = syscall(__NR_clone, SIGCHLD, NULL, NULL, NULL, NULL);
+
+	if (pid == 0)
+		_exit(0);
+	need(pid, "fork");
+	if (waitpid(pid, NULL, 0) != pid)
+		fail("waitpid");
+}
+
 /* What everybody pays who has never seen a pidfd. */
 static void measure_fork(void)
 {
@@ -332,53 +355,173 @@ static void measure_fork(void)
 
 	for (int i = 0; i < FORKS; i++) {
 		double start = nsec_now();
-		pid_t pid = syscall(__NR_clone, SIGCHLD, NULL, NULL, NULL, NULL);
 
-		if (pid == 0)
-			_exit(0);
-		need(pid, "fork");
-		if (waitpid(pid, NULL, 0) != pid)
-			fail("waitpid");
+		op_fork();
 		cost[i] = nsec_now() - start;
 	}
 	tell("fork + exit + wait", least(cost, FORKS));
 }
 
-/* From the last thing that a process does to the return of who waits for it. */
+/* A process exits after @start, and epoll_wait() for its pidfd returns before @stop. */
+static void wake_up(void (*start)(void), void (*stop)(void))
+{
+	struct epoll_event event = { .events = EPOLLIN };
+	static int epoll = -1;
+	struct child c;
+	int pipe[2];
+	char byte;
+
+	if (epoll < 0)
+		epoll = epoll_create1(EPOLL_CLOEXEC);
+	need(pipe2(pipe, O_CLOEXEC), "pipe");
+	c.pid = create_child(&c.pidfd, 0);
+	if (c.pid == 0) {
+		read_nointr(pipe[0], &byte, 1);
+		start();
+		_exit(0);
+	}
+	need(c.pid, "clone");
+	need(epoll_ctl(epoll, EPOLL_CTL_ADD, c.pidfd, &event), "epoll_ctl");
+	write_nointr(pipe[1], "", 1);
+	need(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
+	stop();
+	waitpid(c.pid, NULL, 0);
+	close(c.pidfd);
+	close(pipe[0]);
+	close(pipe[1]);
+}
+
+/* The time when a process exits, and the time when epoll_wait() has returned. */
+static double *exited;
+static double returned;
+
+static void note_exit(void)
+{
+	*exited = nsec_now();
+}
+
+static void note_return(void)
+{
+	returned = nsec_now();
+}
+
 static void measure_wake_up(void)
 {
-	double cost[FORKS], *last;
-	struct epoll_event event = { .events = EPOLLIN };
-	int epoll = epoll_create1(EPOLL_CLOEXEC);
+	double cost[FORKS];
 
-	last = mmap(NULL, sizeof(*last), PROT_READ | PROT_WRITE,
-		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	if (last == MAP_FAILED)
+	exited = mmap(NULL, sizeof(*exited), PROT_READ | PROT_WRITE,
+		      MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (exited == MAP_FAILED)
 		fail("mmap");
 	for (int i = 0; i < FORKS; i++) {
-		struct child c;
-		int pipe[2];
-		char byte;
-
-		need(pipe2(pipe, O_CLOEXEC), "pipe");
-		c.pid = create_child(&c.pidfd, 0);
-		if (c.pid == 0) {
-			read_nointr(pipe[0], &byte, 1);
-			*last = nsec_now();
-			_exit(0);
-		}
-		need(c.pid, "clone");
-		need(epoll_ctl(epoll, EPOLL_CTL_ADD, c.pidfd, &event), "epoll_ctl");
-		write_nointr(pipe[1], "", 1);
-		need(epoll_wait(epoll, &event, 1, -1), "epoll_wait");
-		cost[i] = nsec_now() - *last;
-		waitpid(c.pid, NULL, 0);
-		close(c.pidfd);
-		close(pipe[0]);
-		close(pipe[1]);
+		wake_up(note_exit, note_return);
+		cost[i] = returned - *exited;
 	}
-	close(epoll);
 	tell("epoll_wait, from exit to return", least(cost, FORKS));
+}
+
+/*
+ * Two processes trace in turn, each on a CPU and with child processes of its own. The kernel
+ * memory that both reach is shared by all CPUs.
+ */
+static int worker;
+static int turns[2][2];
+static const char *tracing;
+
+static void await_turn(void)
+{
+	char byte;
+
+	if (read_nointr(turns[worker][0], &byte, 1) != 1)
+		fail("turn");
+}
+
+static void end_turn(void)
+{
+	if (write_nointr(turns[!worker][1], "", 1) != 1)
+		fail("turn");
+}
+
+static void mark(const char *text)
+{
+	syscall(NR_MARK, MARK, text, strlen(text), worker);
+}
+
+/*
+ * An interrupt may be pending when the debugger lets the guest leave a mark. So the operation
+ * begins at the first call of getpgid(), and ends at the second one.
+ */
+static void mark_start(void)
+{
+	mark(tracing);
+	sched_yield();
+	syscall(__NR_getpgid, 0);
+}
+
+static void mark_stop(void)
+{
+	syscall(__NR_getpgid, 0);
+	mark("");
+}
+
+static void nothing(void)
+{
+}
+
+static void op_clone(void)
+{
+	one_clone(false, CLONE_VM | CLONE_VFORK);
+}
+
+static void op_clone_pidfd(void)
+{
+	one_clone(false, CLONE_VM | CLONE_VFORK | CLONE_PIDFD);
+}
+
+static void op_clone3(void)
+{
+	one_clone(true, CLONE_VM | CLONE_VFORK);
+}
+
+static void op_clone3_pidfd(void)
+{
+	one_clone(true, CLONE_VM | CLONE_VFORK | CLONE_PIDFD);
+}
+
+static void op_wake_up(void)
+{
+	wake_up(nothing, nothing);
+}
+
+static void trace(const char *name, void (*op)(void), int times)
+{
+	tracing = name;
+	for (int i = 0; i < times; i++) {
+		await_turn();
+		for (int j = 0; j < WARM_UP; j++)
+			op();
+		if (op == op_wake_up) {
+			wake_up(mark_start, mark_stop);
+		} else {
+			mark_start();
+			op();
+			mark_stop();
+		}
+		end_turn();
+	}
+}
+
+static void trace_all(void)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(ops); i++)
+		trace(ops[i].name, ops[i].op, 3);
+	/* The state of allocators makes these vary. The slowest ones get the fewest traces. */
+	trace("fork + exit + wait", op_fork, 2);
+	trace("clone + exit + wait", op_clone, 4);
+	trace("clone(CLONE_PIDFD) + exit + wait + close", op_clone_pidfd, 4);
+	trace("clone3 + exit + wait", op_clone3, 4);
+	trace("clone3(CLONE_PIDFD) + exit + wait + close", op_clone3_pidfd, 4);
+	trace("epoll_wait, from exit to return", op_wake_up, 2);
 }
 
 static void need_descriptors(void)
@@ -553,16 +696,18 @@ static void start_one(struct peer *peer)
 	need(start_peer(peer, CLONE_PIDFD), "start of a process");
 }
 
-int main(int argc, char **argv)
+static void use_cpu(int n)
 {
-	const char *what = argc > 1 ? argv[1] : "";
-	struct peer child, zombie, reaped, unopened;
 	cpu_set_t one;
 
 	CPU_ZERO(&one);
-	CPU_SET(0, &one);
-	sched_setaffinity(0, sizeof(one), &one);
-	setvbuf(stdout, NULL, _IOLBF, 0);
+	CPU_SET(n, &one);
+	need(sched_setaffinity(0, sizeof(one), &one), "sched_setaffinity");
+}
+
+static void prepare(void)
+{
+	struct peer child, zombie, reaped, unopened;
 
 	start_one(&child);
 	start_one(&zombie);
@@ -580,7 +725,43 @@ int main(int argc, char **argv)
 	on.pid = unopened.pid;
 	on.sock = child.sock;
 	snprintf(on.fdinfo, sizeof(on.fdinfo), "/proc/self/fdinfo/%d", on.child);
+}
 
+static void trace_by_two(const char *run)
+{
+	int status;
+	pid_t pid;
+
+	mark(run);
+	need(pipe2(turns[0], O_CLOEXEC), "pipe");
+	need(pipe2(turns[1], O_CLOEXEC), "pipe");
+	pid = fork();
+	need(pid, "fork");
+	worker = !pid;
+	/* If one process dies, the other one reads an end of file. */
+	close(turns[worker][1]);
+	use_cpu(worker);
+	prepare();
+	if (worker)
+		end_turn();
+	trace_all();
+	if (worker)
+		exit(0);
+	if (waitpid(pid, &status, 0) != pid || status)
+		fail("the second process");
+}
+
+int main(int argc, char **argv)
+{
+	const char *what = argc > 1 ? argv[1] : "";
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!strcmp(what, "trace")) {
+		trace_by_two(argc > 2 ? argv[2] : "");
+		return 0;
+	}
+	use_cpu(0);
+	prepare();
 	if (!strcmp(what, "scale")) {
 		need_descriptors();
 		measure_memory();
