@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # check.sh: the kernel's own checkers on our files: rustfmt, clippy, checkpatch;
-# and the semantic patches, and what the documentation says of C's functions,
-# against the source that $BUILD/linux is made of.
+# the semantic patches, and what the documentation says of C's functions,
+# against the source that $BUILD/linux is made of; and atomics.py on the kernel.
 
 set -u -o pipefail
 
@@ -63,6 +63,10 @@ missing=$(scripts/pidfd/twins.sh missing "$source")
 [ -z "$missing" ] || echo "Documentation/pidfd/functions.csv does not say where these functions of fs/pidfs.c are:" $missing
 [ -z "$missing" ]
 verdict $? "every function of fs/pidfs.c is in the table"
+
+"$PYTHON" scripts/pidfd/atomics.py --self-test --objdump "${LLVM_BIN}llvm-objdump" \
+	"$BUILD/kernel/vmlinux" "$MODULE_KO"
+verdict $? "atomics.py finds the atomic instructions that objdump finds"
 
 # What clippy warns about is an error. It compiles only what is out of date, so
 # what it has to look at must be.
