@@ -11,6 +11,8 @@
 #
 # LSM=a,b has these security modules on, in place of those of the configuration.
 #
+# With ICOUNT=yes, atomics.sh counts atomic instructions in the end.
+#
 # Text goes to standard output; it, JSON and a picture are in $BUILD/bench.
 
 set -eu -o pipefail
@@ -83,4 +85,6 @@ MODULE=no TIMEOUT=3000 CMD="
 			echo 'run pristine'; $bench; $bench $also
 		done" "$scripts/guest.sh" run >>"$BUILD/bench/raw"
 }
-"$PYTHON" "$scripts/bench.py" "$BUILD/bench" "${ICOUNT:-yes}"
+"$PYTHON" "$scripts/bench.py" "$BUILD/bench" "${ICOUNT:-yes}" || status=$?
+[ "${ICOUNT:-yes}" = no ] || { echo; "$scripts/atomics.sh"; }
+exit "$status"
