@@ -7,6 +7,7 @@
  */
 
 #include <linux/cpumask.h>
+#include <linux/dcache.h>
 #include <linux/debugfs.h>
 #include <linux/fs.h>
 #include <linux/percpu.h>
@@ -14,12 +15,6 @@
 #include <linux/seq_file.h>
 
 DEFINE_PER_CPU(struct pidfd_counts, pidfd_counts);
-
-/* What was created before the files were. */
-static u64 pidfd_counts_base;
-
-/* Changes when the files are removed. */
-static unsigned long pidfd_counts_generation;
 
 static u64 pidfd_counts_created(void)
 {
@@ -41,18 +36,19 @@ static u64 pidfd_counts_released(void)
 	return sum;
 }
 
-/* Is the file one that was removed? @data is the generation that it belongs to. */
-static bool pidfd_counts_removed(const void *data)
+static bool pidfd_counts_removed(const struct seq_file *m)
 {
-	return (unsigned long)data != READ_ONCE(pidfd_counts_generation);
+	return d_unlinked(file_dentry(m->file));
 }
 
+/* The private data is how many had been created before the file was. */
 static int pidfd_counts_created_show(struct seq_file *m, void *v)
 {
-	if (pidfd_counts_removed(m->private))
+	if (pidfd_counts_removed(m))
 		return -EIO;
 
-	seq_printf(m, "%llu\n", pidfd_counts_created() - pidfd_counts_base);
+	seq_printf(m, "%lu\n",
+		   (unsigned long)pidfd_counts_created() - (unsigned long)m->private);
 	return 0;
 }
 
@@ -60,7 +56,7 @@ static int pidfd_counts_open_show(struct seq_file *m, void *v)
 {
 	u64 created, released;
 
-	if (pidfd_counts_removed(m->private))
+	if (pidfd_counts_removed(m))
 		return -EIO;
 
 	/* In this order: what is released meanwhile does not count. */
@@ -83,19 +79,17 @@ DEFINE_SHOW_ATTRIBUTE(pidfd_counts_open);
  * pidfd_counts_create - create the files created and open in debugfs
  * @name: name of the directory in which they are
  *
- * The number of pidfds created starts from 0. At most one provider has the files.
- * Process context, may sleep.
+ * The number of pidfds created starts from 0. Process context, may sleep.
  *
  * Return: the directory, for pidfd_counts_remove(), or an error pointer.
  */
 struct dentry *pidfd_counts_create(const char *name)
 {
 	struct dentry *dir = debugfs_create_dir(name, NULL);
-	void *data = (void *)pidfd_counts_generation;
+	void *base = (void *)(unsigned long)pidfd_counts_created();
 
-	pidfd_counts_base = pidfd_counts_created();
-	debugfs_create_file_unsafe("created", 0400, dir, data, &pidfd_counts_created_fops);
-	debugfs_create_file_unsafe("open", 0400, dir, data, &pidfd_counts_open_fops);
+	debugfs_create_file_unsafe("created", 0400, dir, base, &pidfd_counts_created_fops);
+	debugfs_create_file_unsafe("open", 0400, dir, NULL, &pidfd_counts_open_fops);
 	return dir;
 }
 
@@ -107,6 +101,5 @@ struct dentry *pidfd_counts_create(const char *name)
  */
 void pidfd_counts_remove(struct dentry *dir)
 {
-	WRITE_ONCE(pidfd_counts_generation, pidfd_counts_generation + 1);
 	debugfs_remove(dir);
 }

@@ -44,8 +44,7 @@ unsafe impl Sync for Files {}
 impl Files {
     /// Creates the files, in directory `name`, and begins to count what is created from 0.
     ///
-    /// For one provider at a time. Without debugfs, or memory, the files do not exist. Process
-    /// context, may sleep.
+    /// Without debugfs, or memory, the files do not exist. Process context, may sleep.
     #[doc(alias = "pidfd_counts_create")]
     pub fn new(name: &CStr) -> Self {
         // INVARIANT: It returned this just now.
