@@ -77,8 +77,9 @@ guest() {
 # boot NAME
 boot() {
 	local name=$1 append status=0 program tests=
-	# Each record is printed, however many come at once. Caches have their own names.
-	append="audit=1 audit_backlog_limit=0 log_buf_len=16M slab_nomerge"
+	# Each record is printed, however many come at once. Red zones keep a cache from being
+	# merged with others, so that its objects can be counted.
+	append="audit=1 audit_backlog_limit=0 log_buf_len=16M slab_debug=Z,lsm_inode_cache"
 	# lsm_test.sh loads the policy of TOMOYO; the kernel wants a program that does.
 	append+=" TOMOYO_loader=/bin/true TOMOYO_trigger=/run/pidfd-tomoyo"
 	[ -z "${on[$name]}" ] || append+=" lsm=${on[$name]}"
