@@ -4,6 +4,7 @@
  * of C's state of a pid, which nobody else can see.
  */
 
+/* Held, below the lock of an inode, to change extended attributes of a pidfd. */
 DEFINE_MUTEX(pidfd_provider_xattr_lock);
 
 #ifdef CONFIG_RUST

@@ -64,12 +64,21 @@ bool security_inode_is_reusable(const struct inode *inode)
 	return true;
 }
 
+/* As a new inode is when its blob is allocated: a program may look. */
+static void forget_object(struct inode *inode)
+{
+	inode->i_ino = 0;
+	inode->i_flags = 0;
+	inode->i_mode = 0;
+}
+
 /* Free the blob and allocate another one. On error the old one stays. */
 static int security_inode_replace(struct inode *inode)
 {
 	void *old = inode->i_security, *new;
 	int ret;
 
+	forget_object(inode);
 	ret = security_inode_alloc(inode, GFP_KERNEL);
 	new = inode->i_security;
 	inode->i_security = old;
@@ -86,7 +95,8 @@ static int security_inode_replace(struct inode *inode)
  * @inode: an S_PRIVATE inode that only the caller uses, and for which
  *         security_inode_is_reusable() was true since its last user was gone
  *
- * On behalf of the current task. Process context, may sleep.
+ * On behalf of the current task. The number, flags and mode of @inode are the
+ * caller's to set again. Process context, may sleep.
  *
  * Return: 0, -ENOMEM, or the error of a BPF program. The inode can then only be
  * freed.
@@ -101,6 +111,7 @@ int security_inode_reuse(struct inode *inode)
 		/* A program may have attached something even now. */
 		if (unlikely(rcu_access_pointer(bpf_inode(inode)->storage)))
 			return security_inode_replace(inode);
+		forget_object(inode);
 		return bpf_lsm_inode_alloc_security(inode);
 	}
 #endif

@@ -226,8 +226,8 @@ extern dev_t pidfs_device;
  * @released:	pidfds that were released on this CPU
  */
 struct pidfd_counts {
-	u64 created;
-	u64 released;
+	unsigned long created;
+	unsigned long released;
 };
 
 DECLARE_PER_CPU(struct pidfd_counts, pidfd_counts);

@@ -16,9 +16,9 @@
 
 DEFINE_PER_CPU(struct pidfd_counts, pidfd_counts);
 
-static u64 pidfd_counts_created(void)
+static unsigned long pidfd_counts_created(void)
 {
-	u64 sum = 0;
+	unsigned long sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
@@ -26,9 +26,9 @@ static u64 pidfd_counts_created(void)
 	return sum;
 }
 
-static u64 pidfd_counts_released(void)
+static unsigned long pidfd_counts_released(void)
 {
-	u64 sum = 0;
+	unsigned long sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
@@ -47,24 +47,23 @@ static int pidfd_counts_created_show(struct seq_file *m, void *v)
 	if (pidfd_counts_removed(m))
 		return -EIO;
 
-	seq_printf(m, "%lu\n",
-		   (unsigned long)pidfd_counts_created() - (unsigned long)m->private);
+	seq_printf(m, "%lu\n", pidfd_counts_created() - (unsigned long)m->private);
 	return 0;
 }
 
 static int pidfd_counts_open_show(struct seq_file *m, void *v)
 {
-	u64 created, released;
+	unsigned long created, released;
 
 	if (pidfd_counts_removed(m))
 		return -EIO;
 
-	/* In this order: what is released meanwhile does not count. */
 	released = pidfd_counts_released();
+	/* In this order: what is released meanwhile does not count. */
 	smp_rmb();
 	created = pidfd_counts_created();
 	/* Another CPU may see the two counts of one pidfd in either order. */
-	seq_printf(m, "%llu\n", created > released ? created - released : 0);
+	seq_printf(m, "%lu\n", created > released ? created - released : 0);
 	return 0;
 }
 
@@ -86,7 +85,7 @@ DEFINE_SHOW_ATTRIBUTE(pidfd_counts_open);
 struct dentry *pidfd_counts_create(const char *name)
 {
 	struct dentry *dir = debugfs_create_dir(name, NULL);
-	void *base = (void *)(unsigned long)pidfd_counts_created();
+	void *base = (void *)pidfd_counts_created();
 
 	debugfs_create_file_unsafe("created", 0400, dir, base, &pidfd_counts_created_fops);
 	debugfs_create_file_unsafe("open", 0400, dir, NULL, &pidfd_counts_open_fops);

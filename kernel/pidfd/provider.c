@@ -61,15 +61,15 @@ DEFINE_STATIC_CALL(pidfd_alloc_file, pidfd_alloc_file_c);
 DEFINE_STATIC_CALL(pidfd_clone, pidfd_clone_c);
 
 /*
- * Call function @name of @provider. A static call that is not inlined reads its
- * target from memory at some other time than the caller has read @provider.
+ * A static call that is not inlined reads its target from memory at some other
+ * time than the caller has read @provider.
  */
 #ifdef CONFIG_HAVE_STATIC_CALL_INLINE
-#define pidfd_provider_call(provider, name, ...) \
-	static_call(pidfd_##name)(provider, ##__VA_ARGS__)
+#define provider_alloc_file(provider)	static_call(pidfd_alloc_file)
+#define provider_clone(provider)	static_call(pidfd_clone)
 #else
-#define pidfd_provider_call(provider, name, ...) \
-	READ_ONCE((provider)->name)(provider, ##__VA_ARGS__)
+#define provider_alloc_file(provider)	READ_ONCE((provider)->alloc_file)
+#define provider_clone(provider)	READ_ONCE((provider)->clone)
 #endif
 
 /* Who looks at the provider, or calls it, is in a section of this. */
@@ -128,7 +128,7 @@ struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 		guard(srcu_fast)(&pidfd_provider_srcu);
 		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
 		if (provider) {
-			file = pidfd_provider_call(provider, alloc_file, pid, flags);
+			file = provider_alloc_file(provider)(provider, pid, flags);
 			/* -ENODEV: it is about to go. */
 			if (likely(file != ERR_PTR(-ENODEV)))
 				return file;
@@ -156,8 +156,8 @@ int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 		guard(srcu_fast)(&pidfd_provider_srcu);
 		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
 		if (provider) {
-			fd = pidfd_provider_call(provider, clone, pid, flags, upidfd,
-						 ret_file);
+			fd = provider_clone(provider)(provider, pid, flags, upidfd,
+						      ret_file);
 			/* -ENODEV: it is about to go. */
 			if (likely(fd != -ENODEV))
 				return fd;

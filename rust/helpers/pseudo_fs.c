@@ -5,6 +5,7 @@
 #include <linux/fs.h>
 #include <linux/inode_reuse.h>
 #include <linux/kdev_t.h>
+#include <linux/module.h>
 #include <linux/mount.h>
 #include <linux/percpu.h>
 #include <linux/sched.h>
@@ -109,6 +110,25 @@ __rust_helper bool rust_helper_inode_is_unused(struct inode *inode)
 #endif
 	return !inode->i_flctx && security_inode_is_reusable(inode);
 }
+
+#ifndef CONFIG_SECURITY
+__rust_helper int rust_helper_security_inode_reuse(struct inode *inode)
+{
+	return security_inode_reuse(inode);
+}
+#endif
+
+#ifndef CONFIG_MODULES
+__rust_helper bool rust_helper_try_module_get(struct module *module)
+{
+	return try_module_get(module);
+}
+
+__rust_helper void rust_helper_module_put(struct module *module)
+{
+	module_put(module);
+}
+#endif
 
 __rust_helper void *rust_helper_alloc_percpu_bytes(size_t size, size_t align)
 {

@@ -301,7 +301,9 @@ impl Stash {
                     Some(there) => there,
                     // It is dead, has not got to removing itself yet, and stays what it is as long
                     // as the RCU read lock is held.
-                    None if self.field().cmpxchg(old, new.as_ptr(), Full).is_ok() => return Ok(new),
+                    None if self.field().cmpxchg(old, new.as_ptr(), Full).is_ok() => {
+                        return Ok(new)
+                    }
                     None => continue,
                 }
             };

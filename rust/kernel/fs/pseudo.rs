@@ -230,10 +230,7 @@ unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
 /// # Safety
 ///
 /// Called by C as `->statfs()` of a super block with [`SUPER_OPERATIONS`].
-unsafe extern "C" fn statfs(
-    dentry: *mut bindings::dentry,
-    stat: *mut bindings::kstatfs,
-) -> c_int {
+unsafe extern "C" fn statfs(dentry: *mut bindings::dentry, stat: *mut bindings::kstatfs) -> c_int {
     // SAFETY: C calls with a valid dentry and a `stat` to fill in, and holds the mount or the lock
     // of the super block, which is not dead then.
     from_result(|| unsafe {
@@ -320,8 +317,8 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
             bindings::kern_mount(raw)
         })
         // SAFETY: Nothing was mounted, so nobody has found anything in it, nor the type. A super
-        // block that was there for a moment is dead. Of ours it has tables that are only found by
-        // way of its inodes.
+        // block that was there for a moment was given up by its only user. Of ours it has tables
+        // that are found by way of its root.
         .inspect_err(|_| unsafe {
             (*raw).init_fs_context = None;
             self.shelves.free();

@@ -71,7 +71,8 @@ mod tests {
         let is_there = || {
             // SAFETY: The string is valid; what is found is ours to put.
             unsafe {
-                let dir = bindings::debugfs_lookup(c"rust_counts".as_char_ptr(), core::ptr::null_mut());
+                let dir =
+                    bindings::debugfs_lookup(c"rust_counts".as_char_ptr(), core::ptr::null_mut());
                 if !dir.is_null() {
                     bindings::dput(dir);
                 }
