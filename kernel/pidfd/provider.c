@@ -64,13 +64,31 @@ DEFINE_STATIC_CALL(pidfd_clone, pidfd_clone_c);
  * A static call that is not inlined reads its target from memory at some other
  * time than the caller has read @provider.
  */
+static __always_inline struct file *
+provider_alloc_file(const struct pidfd_provider *provider, struct pid *pid,
+		    unsigned int flags)
+{
 #ifdef CONFIG_HAVE_STATIC_CALL_INLINE
-#define provider_alloc_file(provider)	static_call(pidfd_alloc_file)
-#define provider_clone(provider)	static_call(pidfd_clone)
+	return static_call(pidfd_alloc_file)(provider, pid, flags);
 #else
-#define provider_alloc_file(provider)	READ_ONCE((provider)->alloc_file)
-#define provider_clone(provider)	READ_ONCE((provider)->clone)
+	typeof(provider->alloc_file) alloc_file = READ_ONCE(provider->alloc_file);
+
+	return alloc_file(provider, pid, flags);
 #endif
+}
+
+static __always_inline int
+provider_clone(const struct pidfd_provider *provider, struct pid *pid,
+	       unsigned int flags, int __user *upidfd, struct file **ret_file)
+{
+#ifdef CONFIG_HAVE_STATIC_CALL_INLINE
+	return static_call(pidfd_clone)(provider, pid, flags, upidfd, ret_file);
+#else
+	typeof(provider->clone) clone = READ_ONCE(provider->clone);
+
+	return clone(provider, pid, flags, upidfd, ret_file);
+#endif
+}
 
 /* Who looks at the provider, or calls it, is in a section of this. */
 DEFINE_STATIC_SRCU_FAST(pidfd_provider_srcu);
@@ -128,7 +146,7 @@ struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 		guard(srcu_fast)(&pidfd_provider_srcu);
 		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
 		if (provider) {
-			file = provider_alloc_file(provider)(provider, pid, flags);
+			file = provider_alloc_file(provider, pid, flags);
 			/* -ENODEV: it is about to go. */
 			if (likely(file != ERR_PTR(-ENODEV)))
 				return file;
@@ -156,8 +174,7 @@ int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 		guard(srcu_fast)(&pidfd_provider_srcu);
 		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
 		if (provider) {
-			fd = provider_clone(provider)(provider, pid, flags, upidfd,
-						      ret_file);
+			fd = provider_clone(provider, pid, flags, upidfd, ret_file);
 			/* -ENODEV: it is about to go. */
 			if (likely(fd != -ENODEV))
 				return fd;
