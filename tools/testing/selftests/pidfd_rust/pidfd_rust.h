@@ -141,6 +141,23 @@ static inline long nsec_now(void)
 }
 
 /*
+ * n rounds, or as many as there is time for: with KASAN, and emulated, one may take
+ * fifty times as long as without.
+ */
+#define ENOUGH_SEC 5
+#define for_rounds(i, n) \
+	for (long i = 0, end = nsec_now() + ENOUGH_SEC * 1000000000L; one_more(i, n, end); i++)
+
+static inline bool one_more(long i, long n, long end)
+{
+	if (i < n && nsec_now() >= end) {
+		ksft_print_msg("%ld rounds of %ld in %d seconds\n", i, n, ENOUGH_SEC);
+		return false;
+	}
+	return i < n;
+}
+
+/*
  * The last close of a file can be carried out by someone else (a socket's
  * garbage collector, an exiting process), so a number of open ones is given
  * time. Returns what it was at last.

@@ -20,23 +20,6 @@
 #define ROUNDS 500
 #define INFO_SIZE 88
 
-/*
- * n rounds, or as many as there is time for: with KASAN, and emulated, one may take
- * fifty times as long as without.
- */
-#define ENOUGH_SEC 5
-#define for_rounds(i, n) \
-	for (long i = 0, end = nsec_now() + ENOUGH_SEC * 1000000000L; one_more(i, n, end); i++)
-
-static bool one_more(long i, long n, long end)
-{
-	if (i < n && nsec_now() >= end) {
-		ksft_print_msg("%ld rounds of %ld in %d seconds\n", i, n, ENOUGH_SEC);
-		return false;
-	}
-	return i < n;
-}
-
 /* A suite whose tests look at one process that they have a pidfd of. */
 #define PEER_FIXTURE(name, clone_flags)					\
 	FIXTURE(name)							\
