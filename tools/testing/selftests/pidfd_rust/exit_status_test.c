@@ -21,6 +21,7 @@
 #define DUMPED 0x80
 
 #define RACES 40
+#define ROUNDS 200
 
 /*
  * A scenario ends a process with threads, or makes it end at let_end(). It returns NULL, or the
@@ -63,6 +64,39 @@ static bool start_asker(struct asker *a, int fd)
 }
 
 static struct asker asker;
+
+/* A thread that asks for the status all the time, and stops once there is one. */
+struct spinner {
+	pthread_t thread;
+	int fd;
+	int rounds;
+	int told;
+	bool stop;
+};
+
+static void *asks_all_the_time(void *arg)
+{
+	struct spinner *s = arg;
+
+	s->told = NO_RECORD;
+	while (!__atomic_load_n(&s->stop, __ATOMIC_SEQ_CST) && s->told == NO_RECORD) {
+		s->told = exit_told(s->fd);
+		s->rounds++;
+	}
+	return NULL;
+}
+
+static bool start_spinner(struct spinner *s, int fd)
+{
+	*s = (struct spinner) { .fd = fd };
+	return !pthread_create(&s->thread, NULL, asks_all_the_time, s);
+}
+
+static void stop_spinner(struct spinner *s)
+{
+	__atomic_store_n(&s->stop, true, __ATOMIC_SEQ_CST);
+	pthread_join(s->thread, NULL);
+}
 
 /* No pidfd reports the end of the process. */
 static bool still_lives(const struct process *p)
@@ -494,6 +528,11 @@ enum reaping {
 	AUTOREAP,
 };
 
+static __u64 clone_flags(enum reaping how)
+{
+	return CLONE_PIDFD | (how == AUTOREAP ? CLONE_AUTOREAP : 0);
+}
+
 /* The pidfd of clone3(), and those of pidfd_open() without and with PIDFD_THREAD. */
 #define PIDFDS 3
 
@@ -515,7 +554,7 @@ static void run(const char *(*scenario)(struct process *p), enum reaping how, st
 	memset(seen, 0, sizeof(*seen));
 	if (how == IGNORED)
 		signal(SIGCHLD, SIG_IGN);
-	if (start_process(&p, CLONE_PIDFD | (how == AUTOREAP ? CLONE_AUTOREAP : 0))) {
+	if (start_process(&p, clone_flags(how))) {
 		seen->wrong = "start_process()";
 		return;
 	}
@@ -695,6 +734,40 @@ ENDS_WITH(EXITED(PROGRAM_CODE), thread_executes_and_ends_the_leader)
 ENDS_WITH(SIGKILL, is_killed_while_it_executes)
 ENDS_WITH(SIGKILL, is_killed_while_it_executes_and_leader_ends)
 
+/*
+ * The kernel wakes up pollers of a process that reaps itself, and records the status after that.
+ * The pidfd reports the status in between as well. The pidfd of a zombie does not.
+ */
+TEST_F(process, reports_its_status_neither_early_nor_late)
+{
+	for_rounds(i, ROUNDS) {
+		struct spinner s;
+		struct process p;
+
+		if (variant->reaping == IGNORED)
+			signal(SIGCHLD, SIG_IGN);
+		ASSERT_EQ(0, start_process(&p, clone_flags(variant->reaping)));
+		ASSERT_TRUE(leader_begins_to_end(&p));
+		tell_peer(&p.thread[0], GROUP_CODE);
+		ASSERT_TRUE(only_leader_is_left(&p));
+		ASSERT_TRUE(start_spinner(&s, p.leader.pidfd));
+		let_end(&p);
+		if (variant->reaping == WAITED_FOR) {
+			EXPECT_EQ(0, await_zombie(p.leader.pid));
+			stop_spinner(&s);
+			EXPECT_EQ(NO_RECORD, s.told);
+			EXPECT_EQ(p.leader.pid, waitpid(p.leader.pid, NULL, 0));
+		} else {
+			EXPECT_TRUE(is_reaped(p.leader.pidfd));
+			pthread_join(s.thread, NULL);
+			EXPECT_EQ(EXITED(GROUP_CODE), s.told);
+		}
+		EXPECT_EQ(EXITED(GROUP_CODE), exit_told(p.leader.pidfd));
+		end_process(&p);
+		signal(SIGCHLD, SIG_DFL);
+	}
+}
+
 static unsigned int seed;
 
 /* The threads exit and a signal arrives at the same time, in any order. */
@@ -725,9 +798,9 @@ static const char *ends_in_many_ways(struct process *p)
 
 TEST_F(process, ends_in_many_ways)
 {
-	int killed = 0, exited = 0;
+	int killed = 0, exited = 0, n = 0;
 
-	for (int i = 0; i < RACES; i++) {
+	for_rounds(i, RACES) {
 		struct seen seen;
 		int status;
 
@@ -737,34 +810,15 @@ TEST_F(process, ends_in_many_ways)
 		status = variant->reaping == WAITED_FOR ? seen.status : seen.woken;
 		for (int j = 0; j < PIDFDS; j++) {
 			ASSERT_EQ(status, seen.told[j]) {
-				TH_LOG("round %d", i);
+				TH_LOG("round %ld", i);
 			}
 		}
 		killed += status == SIGKILL;
 		exited += status == EXITED(GROUP_CODE);
+		n++;
 	}
 	TH_LOG("%d killed, %d exited", killed, exited);
-	EXPECT_EQ(RACES, killed + exited);
-}
-
-struct spinner {
-	pthread_t thread;
-	int fd;
-	int rounds;
-	int told;
-	bool stop;
-};
-
-static void *asks_all_the_time(void *arg)
-{
-	struct spinner *s = arg;
-
-	s->told = NO_RECORD;
-	while (!__atomic_load_n(&s->stop, __ATOMIC_SEQ_CST) && s->told == NO_RECORD) {
-		s->told = exit_told(s->fd);
-		s->rounds++;
-	}
-	return NULL;
+	EXPECT_EQ(n, killed + exited);
 }
 
 /* The old leader has ended, but the pidfd refers to the process. */
@@ -772,23 +826,20 @@ TEST_F(process, reports_no_end_while_a_thread_executes)
 {
 	struct process p;
 
-	for (int i = 0; i < RACES; i++) {
+	for_rounds(i, RACES) {
 		struct spinner s;
 
-		ASSERT_EQ(0, start_process(&p, CLONE_PIDFD |
-					   (variant->reaping == AUTOREAP ? CLONE_AUTOREAP : 0)));
-		s = (struct spinner) { .fd = p.leader.pidfd };
+		ASSERT_EQ(0, start_process(&p, clone_flags(variant->reaping)));
 		if (i % 2) {
 			tell_thread(&p.leader, LEADER_CODE);
 			ASSERT_TRUE(becomes(&p, &p.leader, 'Z'));
 		}
 		if (variant->reaping == IGNORED)
 			signal(SIGCHLD, SIG_IGN);
-		ASSERT_EQ(0, pthread_create(&s.thread, NULL, asks_all_the_time, &s));
+		ASSERT_TRUE(start_spinner(&s, p.leader.pidfd));
 		execute(&p, 0);
 		EXPECT_EQ(0, peer_answers(&p.thread[0]));
-		__atomic_store_n(&s.stop, true, __ATOMIC_SEQ_CST);
-		pthread_join(s.thread, NULL);
+		stop_spinner(&s);
 		EXPECT_EQ(NO_RECORD, s.told);
 		EXPECT_GT(s.rounds, 1);
 		tell_peer(&p.thread[0], PROGRAM_CODE);
