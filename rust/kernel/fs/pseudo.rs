@@ -483,8 +483,8 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
     ///
     /// `inode` must be one of ours that stands for an object, and nobody look at that any more.
     unsafe fn put_inode(inode: *mut bindings::inode) {
-        // SAFETY: The inode owned a reference to an object and one to the module. Whoever has
-        // brought us here holds the mount, or is about to take a mark off the super block's count
+        // SAFETY: The inode owned a reference to an object and one to the module. The caller of
+        // `evict_inode()` holds the mount, or is about to take a mark off the super block's count
         // of them: the module's exit waits for either.
         unsafe {
             Self::put_data((*inode).i_private);
