@@ -3,6 +3,7 @@
 #include <linux/cred.h>
 #include <linux/dcache.h>
 #include <linux/fs.h>
+#include <linux/fs_context.h>
 #include <linux/inode_reuse.h>
 #include <linux/kdev_t.h>
 #include <linux/module.h>
@@ -20,7 +21,7 @@ __rust_helper struct file *rust_helper_dentry_open_current(const struct path *pa
 }
 
 /*
- * Unmount what kern_mount() mounted, and wait until nobody is left who has a file or
+ * Unmount what kern_mount_wait() mounted, and wait until nobody is left who has a file or
  * a path in it. Returns the super block, to be given up by kill_super().
  */
 __rust_helper struct super_block *rust_helper_kern_unmount_wait(struct vfsmount *mnt)
@@ -53,6 +54,31 @@ __rust_helper void rust_helper_kill_super(struct super_block *sb)
 	sb->s_xattr = NULL;
 	sb->__s_d_op = NULL;
 	put_super(sb);
+}
+
+/*
+ * Mount @type as kern_mount() does. If this fails after the super block was made, a
+ * thaw of all file systems may hold an active reference to it: wait until it is dead.
+ */
+__rust_helper struct vfsmount *rust_helper_kern_mount_wait(struct file_system_type *type)
+{
+	struct fs_context *fc = fs_context_for_mount(type, SB_KERNMOUNT);
+	struct super_block *sb = NULL;
+	struct vfsmount *mnt;
+	int ret;
+
+	if (IS_ERR(fc))
+		return ERR_CAST(fc);
+	ret = vfs_parse_fs_string(fc, "source", type->name);
+	mnt = ret ? ERR_PTR(ret) : fc_mount_longterm(fc);
+	if (IS_ERR(mnt) && fc->root) {
+		sb = fc->root->d_sb;
+		atomic_inc(&sb->s_active);
+	}
+	put_fs_context(fc);
+	if (sb)
+		rust_helper_kill_super(sb);
+	return mnt;
 }
 
 __rust_helper __kernel_fsid_t rust_helper_dev_to_fsid(dev_t dev)

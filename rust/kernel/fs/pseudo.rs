@@ -309,16 +309,15 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
         let raw = fs_type.0.as_ptr();
         // SAFETY: By the type invariants nobody else uses the type. C calls `init_fs_context()`
-        // during `kern_mount()`, and to reconfigure what a user has mounted elsewhere, which holds
+        // during `kern_mount_wait()`, and to reconfigure what a user has mounted elsewhere, which holds
         // the module; what makes it find us is valid until the `Mount` is dropped.
         let mnt = from_err_ptr(unsafe {
             (*raw).init_fs_context = Some(Self::init_fs_context);
             (*raw).kill_sb = Some(bindings::kill_anon_super);
-            bindings::kern_mount(raw)
+            bindings::kern_mount_wait(raw)
         })
         // SAFETY: Nothing was mounted, so nobody has found anything in it, nor the type. A super
-        // block that was there for a moment was given up by its only user. Of ours it has tables
-        // that are found by way of its root.
+        // block that was made is dead: `kern_mount_wait()` has waited for that.
         .inspect_err(|_| unsafe {
             (*raw).init_fs_context = None;
             self.shelves.free();
@@ -355,7 +354,9 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         let data = ARef::into_raw(ARef::from(object)).as_ptr().cast();
 
         // SAFETY: The caller promises that nobody else has access to dentry and inode. What is not
-        // set here is as it was: [`PseudoFs::retire`] has seen to that.
+        // set here is as it was: [`PseudoFs::retire`] has seen to that. The dentry's `d_seq` stays:
+        // a lookup by descriptor with an empty path, the only one that starts at this dentry, does
+        // not run in RCU mode, see `path_init()`.
         unsafe {
             (*dentry.as_ptr()).d_fsdata = ptr::null_mut();
             let inode = (*dentry.as_ptr()).d_inode;
@@ -430,7 +431,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
     /// # Safety
     ///
-    /// Called by C during `kern_mount()`.
+    /// Called by C during `kern_mount_wait()`.
     unsafe extern "C" fn init_fs_context(fc: *mut bindings::fs_context) -> c_int {
         // SAFETY: C calls with a context to set up.
         let ctx = unsafe { bindings::init_pseudo(fc, T::MAGIC) };
