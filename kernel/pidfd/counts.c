@@ -16,23 +16,13 @@
 
 DEFINE_PER_CPU(struct pidfd_counts, pidfd_counts);
 
-static unsigned long pidfd_counts_created(void)
+static unsigned long pidfd_counts_sum(const unsigned long __percpu *count)
 {
 	unsigned long sum = 0;
 	int cpu;
 
 	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu(pidfd_counts.created, cpu));
-	return sum;
-}
-
-static unsigned long pidfd_counts_released(void)
-{
-	unsigned long sum = 0;
-	int cpu;
-
-	for_each_possible_cpu(cpu)
-		sum += READ_ONCE(per_cpu(pidfd_counts.released, cpu));
+		sum += READ_ONCE(*per_cpu_ptr(count, cpu));
 	return sum;
 }
 
@@ -47,7 +37,7 @@ static int pidfd_counts_created_show(struct seq_file *m, void *v)
 	if (pidfd_counts_removed(m))
 		return -EIO;
 
-	seq_printf(m, "%lu\n", pidfd_counts_created() - (unsigned long)m->private);
+	seq_printf(m, "%lu\n", pidfd_counts_sum(&pidfd_counts.created) - (unsigned long)m->private);
 	return 0;
 }
 
@@ -58,10 +48,10 @@ static int pidfd_counts_open_show(struct seq_file *m, void *v)
 	if (pidfd_counts_removed(m))
 		return -EIO;
 
-	released = pidfd_counts_released();
+	released = pidfd_counts_sum(&pidfd_counts.released);
 	/* In this order: what is released meanwhile does not count. */
 	smp_rmb();
-	created = pidfd_counts_created();
+	created = pidfd_counts_sum(&pidfd_counts.created);
 	/* Another CPU may see the two counts of one pidfd in either order. */
 	seq_printf(m, "%lu\n", created > released ? created - released : 0);
 	return 0;
@@ -85,7 +75,7 @@ DEFINE_SHOW_ATTRIBUTE(pidfd_counts_open);
 struct dentry *pidfd_counts_create(const char *name)
 {
 	struct dentry *dir = debugfs_create_dir(name, NULL);
-	void *base = (void *)pidfd_counts_created();
+	void *base = (void *)pidfd_counts_sum(&pidfd_counts.created);
 
 	debugfs_create_file_unsafe("created", 0400, dir, base, &pidfd_counts_created_fops);
 	debugfs_create_file_unsafe("open", 0400, dir, NULL, &pidfd_counts_open_fops);
