@@ -4,7 +4,7 @@
 # test-lsm.sh: boot the kernel with one security module after the other, and compare
 # what each allows, denies and audits on pidfds by C and by Rust. The last line counts.
 #
-# LSM names what to boot, of: selinux smack tomoyo ima default. The last one is the set
+# LSM=a,b names what to boot, of: selinux smack tomoyo ima default. The last one is the set
 # that is on without lsm=; AppArmor and Landlock confine there. ROUNDS (300) is how often
 # inodes of pidfds move from role to role. Full output goes to LOG ($BUILD/log).
 
@@ -42,8 +42,8 @@ declare -A programs=(
 	[smack]="clone open fdinfo poll security fault swap bpf"
 )
 
-boots=${LSM:-selinux smack tomoyo ima default}
-for name in $boots; do
+boots=${LSM:-selinux,smack,tomoyo,ima,default}
+for name in ${boots//,/ }; do
 	[ -n "${compared[$name]-}" ] && continue
 	echo "test-lsm: LSM=$boots: $name is none of selinux, smack, tomoyo, ima and default" >&2
 	exit 2
@@ -109,7 +109,7 @@ mkdir -p "$log"
 	cat "$log/checkpolicy.log" >&2
 	exit 1
 }
-for name in $boots; do
+for name in ${boots//,/ }; do
 	start=$SECONDS
 	echo "test-lsm: $name"
 	boot "$name"
