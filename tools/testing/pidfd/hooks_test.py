@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Unit tests of hooks.py."""
+
+import pathlib
+import tempfile
+import unittest
+
+import hooks
+from output import Fault
+
+
+class Ours(unittest.TestCase):
+    def test_what_goes_into_the_tree(self):
+        with tempfile.TemporaryDirectory() as folder:
+            top = pathlib.Path(folder)
+            yes = ["fs/a.c", "kernel/pidfd/Kconfig", "kernel/pidfd/b.rs", "kernel/configs/c.config",
+                   "samples/rust/d.rs", "tools/testing/selftests/pidfd_rust/policies/e",
+                   "tools/testing/selftests/pidfd_rust/tokio/Cargo.lock"]
+            no = ["fs/a.o", "samples/pidfd/f.c", "tools/testing/pidfd/g.py", "scripts/h.c",
+                  "tools/x/target/i.rs", "tools/x/__pycache__/j.py", "kernel/pidfd/README"]
+            for name in yes + no:
+                (top / name).parent.mkdir(parents=True, exist_ok=True)
+                (top / name).touch()
+            self.assertEqual(sorted(hooks.ours(top)), sorted(yes))
+
+    def test_project(self):
+        self.assertIn("kernel/pidfd/provider.c", set(hooks.ours()))
+
+
+class Hooks(unittest.TestCase):
+    def test_hooked(self):
+        text = "// a\n// Hook: kernel/fork.c a (b) 2\n@@\n// Hook: fs/x.c c 1\n"
+        self.assertEqual(list(hooks.hooked(text)), [("kernel/fork.c", "a (b)", 2), ("fs/x.c", "c", 1)])
+
+    def test_every_rule_names_its_hooks(self):
+        for rule in hooks.rules():
+            with self.subTest(rule.name):
+                self.assertTrue(list(hooks.hooked(rule.read_text(encoding="utf-8"))))
+
+    def test_changed_files(self):
+        files = hooks.changed_files()
+        self.assertIn("rust/kernel/lib.rs", files)
+        self.assertIn("kernel/fork.c", files)
+        self.assertEqual(len(files), len(set(files)))
+
+    def test_missing_file(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with self.assertRaisesRegex(Fault, "has no fs/pidfs.c: this series is not supported"):
+                hooks.check(folder)
+
+    def test_no_source(self):
+        with tempfile.TemporaryDirectory() as folder:
+            with self.assertRaisesRegex(Fault, "is not a kernel source tree with Rust"):
+                hooks.apply(folder, folder + "/tree")
+
+
+if __name__ == "__main__":
+    unittest.main()
