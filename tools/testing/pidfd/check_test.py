@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: GPL-2.0
+"""Unit tests of check.py."""
+
+import unittest
+
+import check
+
+
+class Forbidden(unittest.TestCase):
+    def test_found(self):
+        for text in ("use kernel::bindings;", "    bindings,", "let x = bindings::S_IFMT;",
+                     "unsafe { x() }", "kernel::{bindings, prelude::*};"):
+            self.assertTrue(list(check.forbidden(text)), text)
+
+    def test_not_found(self):
+        for text in ("// kernel::bindings", "//! no unsafe here", 'pr_info!("unsafe\\" bindings");',
+                     "let bindings_of = 1;"):
+            self.assertEqual(list(check.forbidden(text)), [], text)
+
+    def test_line(self):
+        self.assertEqual(list(check.forbidden("a\n  bindings::b // c")), [(2, "bindings::b // c")])
+
+
+if __name__ == "__main__":
+    unittest.main()
