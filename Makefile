@@ -6,25 +6,14 @@ MAKEFLAGS += --no-print-directory
 SHELL := /bin/bash
 
 # What the user may set; see help.
-SERIES ?= 7.3
 BUILD ?= $(CURDIR)/build
-CPUS ?= 2
-MEM ?= 2G
-TIMEOUT ?= 600
-JOBS ?= $(shell nproc)
-MODULE ?= yes
 override BUILD := $(abspath $(BUILD))
-# Ours only: what the kernel's own make is told, scripts/pidfd/build.sh says. A
+# Ours only: what the kernel's own make gets, tools/testing/pidfd/build.py has. A
 # dollar sign in CMD is the guest's shell's.
 MAKEOVERRIDES :=
 override CMD := $(value CMD)
-export SERIES KERNEL_SRC BUILD CMD MODULE CPUS MEM DIR TIMEOUT JOBS SETUP ICOUNT PRISTINE LSM TIME SEED
 
-SCRIPTS := $(CURDIR)/scripts/pidfd
-OBJ := $(BUILD)/kernel
-export KERNEL = $(OBJ)/arch/x86/boot/bzImage
-export MODULE_KO = $(OBJ)/kernel/pidfd/rust_pidfd.ko
-
+TOOL := $(CURDIR)/tools/testing/pidfd
 goals := $(or $(MAKECMDGOALS),all)
 
 ifneq ($(filter-out help clean,$(goals)),)
@@ -35,7 +24,7 @@ ifneq ($(CONFIG_RUST),y)
 $(error this project is Rust: make LLVM=1 CONFIG_RUST=y $(MAKECMDGOALS))
 endif
 # Before 4.4, make does not hand variables to what $(shell) runs.
-set_up = $(shell SETUP='$(SETUP)' PIDFD_CACHE='$(PIDFD_CACHE)' $(SCRIPTS)/setup.sh $(BUILD) $1 >&2; echo $$?)
+set_up = $(shell SETUP='$(SETUP)' PIDFD_CACHE='$(PIDFD_CACHE)' $(TOOL)/setup.sh $(BUILD) $1 >&2; echo $$?)
 ifneq ($(call set_up),0)
 $(error not set up; see above)
 endif
@@ -45,57 +34,77 @@ ifneq ($(call set_up,lsm),0)
 $(error not set up; see above)
 endif
 include $(BUILD)/tools-lsm.mk
-export CHECKPOLICY APPARMOR_PARSER
 endif
-export RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER RUST_LIB_SRC BINDGEN LIBCLANG_PATH
-export LLVM_BIN SPATCH VNG QEMU CCACHE CARGO PYTHON
 endif
+
+# $(call quote,TEXT): one word of the shell, whatever is in it.
+define newline
+
+
+endef
+quote = '$(subst $(newline),'$$'\n'',$(subst ','\'',$1))'
+# $(call options,NAME...): each variable that is set, as an option of the same name.
+lower = $(shell tr A-Z_ a-z- <<<'$1')
+options = $(foreach name,$1,$(if $($(name)),--$(call lower,$(name))=$(call quote,$($(name)))))
+# $(call typed,NAME): the variable, if the user has typed it as an argument of make.
+typed = $(if $(filter command,$(firstword $(origin $1))),$($1))
+tools = $(foreach name,RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER RUST_LIB_SRC CARGO BINDGEN LLVM_BIN \
+	LIBCLANG_PATH SPATCH CCACHE QEMU PYTHON VNG APPARMOR_PARSER CHECKPOLICY,$(if $(call \
+	typed,$(name)),--tool=$(call quote,$(name)=$($(name)))))
+
+where = $(call options,BUILD SERIES KERNEL_SRC JOBS) $(tools) \
+	$(if $(PIDFD_CACHE),--cache=$(call quote,$(PIDFD_CACHE)))
+booted = $(where) $(call options,CPUS MEM TIMEOUT QUIET DIR APPEND QEMU_OPTS) \
+	$(if $(call typed,KERNEL),--kernel=$(call quote,$(KERNEL))) \
+	$(if $(call typed,MODULE_KO),--module=$(call quote,$(MODULE_KO))) \
+	$(if $(MODULE),--load=$(call quote,$(MODULE)))
+tested = $(booted) $(call options,ROUNDS RACE_SECONDS BY_C LEAVE_OUT LIMIT)
+
+pidfd = @$(PYTHON) -B $(TOOL)/pidfd.py
 
 all: kernel
 
 help:
-	@sed 's/^# \?//' $(SCRIPTS)/help.txt
+	@sed 's/^# \?//' $(TOOL)/help.txt
 
 kernel:
-	@$(SCRIPTS)/build.sh kernel
+	$(pidfd) kernel $(where)
 
 sample:
 	@$(MAKE) -s -C samples/pidfd OUT=$(BUILD)/samples
 
 run: kernel sample
-	@CMD=$(BUILD)/samples/pidfd-metadata MODULE=yes $(SCRIPTS)/guest.sh run
+	$(pidfd) guest $(booted) --load=yes --cmd=$(BUILD)/samples/pidfd-metadata
 
 guest: kernel
-	@$(SCRIPTS)/guest.sh run
+	$(pidfd) guest $(booted) --cmd=$(call quote,$(CMD))
 
 shell: kernel
-	@$(SCRIPTS)/guest.sh shell
+	$(pidfd) shell $(booted)
 
 test: kernel sample
-	@$(SCRIPTS)/test.sh
+	$(pidfd) test $(tested) $(call options,TESTS)
 
 test-debug: sample
-	@$(SCRIPTS)/test-debug.sh
+	$(pidfd) test-debug $(tested) $(call options,TESTS VARIANTS)
 
 test-lsm:
-	@$(SCRIPTS)/test-lsm.sh
+	$(pidfd) test-lsm $(tested) $(call options,LSM)
 
 fuzz:
-	@$(SCRIPTS)/build.sh weave
-	@$(SCRIPTS)/build.sh variant debug kasan
-	@$(SCRIPTS)/fuzz.sh $(REPLAY)
+	$(pidfd) fuzz $(booted) $(call options,TIME SEED) $(REPLAY)
 
 models:
-	@$(SCRIPTS)/models.sh
+	$(pidfd) models $(where)
 
 bench: kernel
-	@$(SCRIPTS)/bench.sh
+	$(pidfd) bench $(booted) $(call options,ICOUNT PRISTINE LSM)
 
 check: kernel
-	@$(SCRIPTS)/check.sh
+	$(pidfd) check $(where)
 
 modules:
-	@$(SCRIPTS)/build.sh modules "$(KDIR)"
+	$(pidfd) modules $(where) $(call options,KDIR)
 
 clean:
 	rm -rf $(BUILD)

@@ -16,8 +16,8 @@
 
 set -eu -o pipefail
 
-# shellcheck source=scripts/pidfd/archive.sh
-. "$(dirname "$0")/archive.sh"
+# A minimal Debian has no Python, so this much is shell.
+archive_keyring=/usr/share/keyrings/debian-archive-keyring.gpg
 
 min_llvm=17.0.1
 min_rust=1.85.0
@@ -310,6 +310,22 @@ list() {
 	exit 1
 }
 
+# The address of the Debian archive, by what apt's lists say of their origin, or by
+# the suite's name where there are no lists yet. Nothing, if there is none.
+archive() {
+	local codename
+
+	# shellcheck source=/dev/null
+	codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-}")
+	# shellcheck disable=SC2016 # apt's variables
+	apt-get indextargets --format '$(REPO_URI)|$(ORIGIN)|$(LABEL)|$(COMPONENT)|$(RELEASE)' 'Created-By: Packages' |
+		awk -F'|' -v codename="$codename" '
+			$1 ~ /^(cdrom|copy):/ || $4 != "main" { next }
+			$2 == "Debian" && $3 == "Debian" { print $1; exit }
+			$2 == "" && ($5 == codename || $5 ~ /^((old)?stable|testing|sid|unstable)$/) && !guess { guess = $1 }
+			END { if (guess) print guess }' | head -n 1
+}
+
 apt_get() {
 	# shellcheck disable=SC2086 # $sudo is a word or none
 	$sudo env DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 "$@"
@@ -427,7 +443,7 @@ if [ -n "$job" ]; then
 fi
 
 cat >"$mk.new" <<END
-# Written by scripts/pidfd/setup.sh
+# Written by tools/testing/pidfd/setup.sh
 RUSTC := $rust_bin/rustc
 RUSTDOC := $rust_bin/rustdoc
 RUSTFMT := $rust_bin/rustfmt

@@ -1,9 +1,10 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# kselftest.sh LIMIT WHAT...: inside the guest, run installed programs one by one,
-# LIMIT seconds each, and print what run_kselftest.sh prints. WHAT is a collection
-# or COLLECTION:PROGRAM. Those in LEAVE_OUT are skipped.
+# kselftest.sh [--leave-out "PROGRAM..."] LIMIT WHAT...: inside the guest, run the
+# installed programs of the current folder one by one, LIMIT seconds each, and print
+# what run_kselftest.sh prints. WHAT is a collection or COLLECTION:PROGRAM, and so is
+# each PROGRAM to leave out.
 #
 # run_kselftest.sh waits for whoever holds on to a program's output, and a
 # program that fails may leave children behind that do. So each gets a cgroup,
@@ -11,6 +12,11 @@
 
 set -u
 
+leave_out=
+if [ "$1" = --leave-out ]; then
+	leave_out=$2
+	shift 2
+fi
 limit=$1
 shift
 cgroup=/sys/fs/cgroup/kselftest
@@ -31,7 +37,7 @@ for what in "$@"; do
 		echo "not ok 1 selftests: ${what/:/: } # is not installed"
 	}
 	for test in $tests; do
-		if [[ " ${LEAVE_OUT-} " = *" $test "* ]]; then
+		if [[ " $leave_out " = *" $test "* ]]; then
 			echo "# selftests: ${test/:/: }"
 			echo "ok 1 selftests: ${test/:/: } # SKIP left out: too many processes, or too little time, for what is this slow"
 			continue

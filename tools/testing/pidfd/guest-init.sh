@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The part of guest.sh that runs inside the guest, as root, when virtme-ng has
+# The part of guest.py that runs inside the guest, as root, when virtme-ng has
 # mounted the host's files read-only. Its one argument is the folder in which
-# guest.sh left the settings. It reports through the kernel log, which survives
+# guest.py left the settings. It reports through the kernel log, which survives
 # everything: "up 1", "failed" with a reason, "exit" with a status.
 
 set -eu
