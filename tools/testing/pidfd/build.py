@@ -12,7 +12,7 @@ import time
 import hooks
 import source
 from output import Fault, say
-from target import TOP
+from target import HERE, TOP
 
 # Lines of output that a build from nothing makes, for the progress shown.
 STEPS = 2000
@@ -160,6 +160,9 @@ def ours_newer_than(target, stamp):
     for folder in (*folders, TOP / "samples/rust"):
         for path, folders, files in os.walk(folder):
             folders[:] = [name for name in folders if name != "__pycache__"]
+            if path == str(HERE):
+                # Of the tool, only these decide what is built.
+                files = ["build.py", "hooks.py", "target.py"]
             if any(os.lstat(os.path.join(path, name)).st_mtime_ns > when for name in files):
                 return True
     tools = target.build / "tools.mk"
@@ -224,7 +227,8 @@ def configure(target):
         if name == "CONFIG_RUST":
             # The kernel looks for its minimum versions, scripts/min-tool-version.sh.
             make(target, *where, "rustavailable", log=log, append=True)
-            die(f"the kernel does not accept this Rust; see what 'make rustavailable' says in {log}")
+            die("the kernel does not accept this Rust; see what 'make rustavailable' prints "
+                f"in {log}")
         die(f"{message} {config}")
 
 
@@ -288,8 +292,8 @@ def modules(target, kdir):
         die(f"the kernel in {kdir.resolve()} has no pidfd hooks: apply them first, see "
             "Documentation/pidfd/usage.rst")
     out = target.build / "modules"
-    run(target, "modules", target.log / "modules.log", "-C", kdir.resolve(), f"M={TOP}", f"MO={out}",
-        "modules")
+    run(target, "modules", target.log / "modules.log", "-C", kdir.resolve(), f"M={TOP}",
+        f"MO={out}", "modules")
     for path in sorted(out.rglob("*.ko")):
         print(path)
 

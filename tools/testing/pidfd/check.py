@@ -60,7 +60,8 @@ class Check:
         """Whether checkpatch has no remark."""
         said = subprocess.run(
             ["perl", self.target.tree / "scripts/checkpatch.pl", "--no-tree", "--quiet", "--terse",
-             "--show-types", *words], cwd=TOP, stdout=subprocess.PIPE, check=False, encoding="utf-8")
+             "--show-types", *words],
+            cwd=TOP, stdout=subprocess.PIPE, check=False, encoding="utf-8")
         lines = [line for line in said.stdout.splitlines() if not CLEAN.match(line)]
         print("".join(f"{line}\n" for line in lines), end="")
         # Its exit status is 1 after a remark, as ours is; it is something else if it does not run.

@@ -10,7 +10,8 @@ import re
 
 from target import TOP
 
-TEST = re.compile(r"^TEST(?:_F)?(?:_TIMEOUT|_SIGNAL)?\(\s*(\w+)(?:\s*,\s*([a-z]\w*))?", re.MULTILINE)
+TEST = re.compile(r"^TEST(?:_F)?(?:_TIMEOUT|_SIGNAL)?\(\s*(\w+)(?:\s*,\s*([a-z]\w*))?",
+                  re.MULTILINE)
 # A row of a table of attempts, each of which is a test.
 ATTEMPT = re.compile(r"^\s*ATTEMPT\((\w+)", re.MULTILINE)
 KUNIT = re.compile(r"#\[kunit_tests\((\w+)\)\]")

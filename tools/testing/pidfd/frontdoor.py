@@ -90,7 +90,8 @@ def messages(door):
     door.make(f"KERNEL_SRC={tmp}/none")
     door.is_("KERNEL_SRC that does not exist is one line", door.one_line("is no directory"))
     door.make(f"KERNEL_SRC={tmp}")
-    door.is_("KERNEL_SRC that is no kernel is one line", door.one_line("is not a kernel source tree"))
+    door.is_("KERNEL_SRC that is no kernel is one line",
+             door.one_line("is not a kernel source tree"))
     door.is_("and the kernel built before is still there",
              (build_ / "kernel/Module.symvers").is_file())
     done = subprocess.run([sys.executable, HERE / "pidfd.py", "unit-tests"], stdout=subprocess.PIPE,

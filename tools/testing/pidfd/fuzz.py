@@ -74,13 +74,15 @@ def report_coverage(target, folder, asm):
     found.write_missed(folder / "missed")
     found.write_lcov(folder / "coverage.info")
     print("\n".join(f"coverage: {line}" for line in found.summary()))
-    print("coverage: these lines were not reached; Documentation/pidfd/testing.rst gives the reasons")
+    print("coverage: these lines were not reached; "
+          "Documentation/pidfd/testing.rst gives the reasons")
     print("\n".join(found.missed()))
 
 
 def replay(files):
     """How to run inputs again, as one would type it."""
-    print(f"fuzz: to run that again: make LLVM=1 CONFIG_RUST=y fuzz REPLAY='{' '.join(map(str, files))}'")
+    print("fuzz: to run that again: make LLVM=1 CONFIG_RUST=y fuzz "
+          f"REPLAY='{' '.join(map(str, files))}'")
 
 
 def fuzz(machine, time, seed="", inputs=()):
@@ -115,12 +117,14 @@ def run(machine, folder, fuzzer, seconds, seed):
     command = f"""cd /sys/module/rust_pidfd/sections
 grep . .*text | sed 's/^/--section-start=/;s/:/=/' >{shlex.quote(str(folder / 'sections'))}
 {words} &&
-{{ [ $(cat /sys/kernel/debug/rust_pidfd/created) -gt 0 ] || {{ echo 'pidfd-fuzz: Rust made no pidfd'; false; }}; }} &&
+{{ [ $(cat /sys/kernel/debug/rust_pidfd/created) -gt 0 ] ||
+   {{ echo 'pidfd-fuzz: Rust made no pidfd'; false; }}; }} &&
 rmmod rust_pidfd"""
     with open(log, "wb") as out:
         status = guest.run(machine.but(
             command=command, timeout=seconds + 600,
-            qemu_options=("-d", "in_asm", "-dfilter", target.arch.code_and_modules, "-D", str(asm))),
+            qemu_options=("-d", "in_asm", "-dfilter", target.arch.code_and_modules,
+                          "-D", str(asm))),
             Tee(guest.Descriptor(1), out))
     if status >= 128:
         return status   # Ctrl-C

@@ -62,7 +62,8 @@ class Program:
         bad_totals = self.totals.get("fail", 0) + self.totals.get("error", 0)
         if directive.upper().startswith("SKIP"):
             if not ran:
-                self.skipped.append(("all", directive[4:].strip(" :") or "the program skips itself"))
+                reason = directive[4:].strip(" :") or "the program skips itself"
+                self.skipped.append(("all", reason))
         elif bad and not self.failed:
             self.failed.append(f"the program failed ({directive or 'no reason given'})")
         elif bad_totals and not self.failed:

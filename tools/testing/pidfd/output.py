@@ -37,7 +37,8 @@ def step(who, what, work, state=lambda: ""):
 
     def tick():
         while not done.wait(1):
-            sys.stderr.write(f"\r\033[K{who}: {what} ... {time.monotonic() - start:.0f} s {state()}")
+            seconds = time.monotonic() - start
+            sys.stderr.write(f"\r\033[K{who}: {what} ... {seconds:.0f} s {state()}")
             sys.stderr.flush()
 
     print(f"{who}: {what} ... ", end="", file=sys.stderr, flush=True)

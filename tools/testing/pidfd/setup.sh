@@ -188,7 +188,8 @@ find_bindgen() {
 # The distribution's python3 outlives others that may stand in PATH.
 find_python() {
 	for python in /usr/bin/python3 $(paths python3); do
-		! "$python" -c 'import ensurepip, venv' 2>/dev/null || return 0
+		! "$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null ||
+			return 0
 	done
 	python=
 	return 1
@@ -275,7 +276,7 @@ look() {
 	done < <(wanted)
 
 	perl -MTerm::ANSIColor -e 1 2>/dev/null || lack "perl with its standard modules" perl
-	find_python || lack "python3 with venv and ensurepip" python3 python3-venv
+	find_python || lack "python3, 3.11 or later, with venv and ensurepip" python3 python3-venv
 	case $debian in
 	12)	find_rust || lack rust rustc-web rust-web-src rustfmt-web rust-web-clippy
 		find_cargo || lack cargo cargo-web

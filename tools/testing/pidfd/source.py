@@ -152,12 +152,14 @@ class Fetch:
         shown = text_of("apt-cache", "show", "--no-all-versions", self.package, env=env)
         fields = dict(re.findall(r"^(SHA256|Size): (.*)$", shown, re.MULTILINE))
         if "SHA256" not in fields:
-            found = text_of("apt-cache", "search", "--names-only", "^linux-source-[0-9.]*$", env=env)
+            found = text_of("apt-cache", "search", "--names-only", "^linux-source-[0-9.]*$",
+                            env=env)
             have = sorted(re.findall(r"^linux-source-([0-9.]*) ", found, re.MULTILINE),
                           key=lambda series: [int(part) for part in series.split(".") if part])
             die(f"the archive has no {self.package} in {SUITE} (it has: "
                 f"{' '.join(have) or 'none'}): say SERIES={have[-1] if have else ''}, {OWN}")
-        if not self.step(f"download of {self.package}, {int(fields['Size']) // 1000000} MB", self.tmp,
+        megabytes = int(fields["Size"]) // 1000000
+        if not self.step(f"download of {self.package}, {megabytes} MB", self.tmp,
                          lambda: self.command("apt-get", "-q", "download", self.package,
                                               env=env, cwd=self.tmp)):
             die(f"{self.package} cannot be downloaded ({self.cause()}): try again, {OWN}; "

@@ -253,7 +253,8 @@ class Suite:
             found.write_lcov(self.log / "coverage.info")
             print("\n".join(f"coverage: {line}" for line in found.summary()))
         if found and found.percent("kernel/pidfd") >= 95:
-            self.tally.ok(f"coverage: at least 95 % of kernel/pidfd; what was not run is in {missed}")
+            self.tally.ok("coverage: at least 95 % of kernel/pidfd; what was not run is in "
+                          f"{missed}")
         else:
             self.tally.fail(f"coverage: less than 95 % of kernel/pidfd; see {missed}")
 
@@ -268,7 +269,8 @@ class Suite:
         differ = self.installed_program("differ")
         self.guest("rustless", f"""
             {self.kselftest('pidfd', leave_out=NOT_RUSTLESS)}
-            grep -c ' pidfd_provider_register$\\| _R.*kernel' /proc/kallsyms | sed 's/^/rust symbols /'
+            grep -c ' pidfd_provider_register$\\| _R.*kernel' /proc/kallsyms |
+                sed 's/^/rust symbols /'
             {differ} >/tmp/differ && echo differ ended""",
                    target=target, kernel=None, load=False, timeout=1800)
         log = self.log / "rustless.log"
