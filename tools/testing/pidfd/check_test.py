@@ -9,11 +9,11 @@ import check
 class Forbidden(unittest.TestCase):
     def test_found(self):
         for text in ("use kernel::bindings;", "    bindings,", "let x = bindings::S_IFMT;",
-                     "unsafe { x() }", "kernel::{bindings, prelude::*};"):
+                     "unsafe { x() }", "// unsafe", "kernel::{bindings, prelude::*};"):
             self.assertTrue(list(check.forbidden(text)), text)
 
     def test_not_found(self):
-        for text in ("// kernel::bindings", "//! no unsafe here", 'pr_info!("unsafe\\" bindings");',
+        for text in ("// kernel::bindings", "//! no bindings here", 'pr_info!("a\\" bindings");',
                      "let bindings_of = 1;"):
             self.assertEqual(list(check.forbidden(text)), [], text)
 
