@@ -143,9 +143,14 @@ def run(target, what, log, *words):
     with open(log, "wb") as out, \
          subprocess.Popen(command(target, *words), env=environment(target),
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
-        for line in process.stdout:
-            out.write(line)
-            progress.line(line.decode(errors="replace").rstrip("\n"))
+        try:
+            for line in process.stdout:
+                out.write(line)
+                progress.line(line.decode(errors="replace").rstrip("\n"))
+        except BaseException:
+            # make stops what it has started.
+            process.terminate()
+            raise
     progress.end()
     if process.returncode:
         print("\n".join(first_errors(log)), file=sys.stderr)
