@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How many pidfds were made and are open, in debugfs below `rust_pidfd`.
+//! The numbers of pidfds that were created and that are open, in debugfs below `rust_pidfd`.
 
 use kernel::pidfd::counts::Files;
 
@@ -9,7 +9,7 @@ pub(crate) use kernel::pidfd::counts::{
     released, //
 };
 
-/// Creates the files `created` and `open`, a decimal number each.
+/// Creates the files `created` and `open`, which contain a decimal number each.
 pub(crate) fn files() -> Files {
     Files::new(c"rust_pidfd")
 }

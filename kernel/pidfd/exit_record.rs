@@ -1,24 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What is known of the end of a process or thread.
+//! How a process or thread ended.
 //!
-//! The record of it is written when the process is reaped. A zombie that awaits its parent has
-//! none, and so shows none. A process that nobody waits for, as after `CLONE_AUTOREAP` or with
-//! `SIGCHLD` ignored, reaps itself: but it wakes those who poll its pidfd first, and writes the
-//! record later. Between the two its end is settled all the same, and whoever was woken shall find
-//! it:
+//! `release_task()` records the exit status when the process is reaped. A zombie that awaits its
+//! parent has no record, and reports no exit status.
+//!
+//! A process that is auto-reaped, as after `CLONE_AUTOREAP` or with `SIGCHLD` ignored, wakes the
+//! pollers of its pidfd before `release_task()` runs. Its exit status is final in between, and a
+//! poller that was woken can always read it:
 //!
 //! ```text
-//! exit_notify(), tasklist_lock held      who polls
+//! exit_notify(), tasklist_lock held      poller
 //! exit_state = EXIT_ZOMBIE
-//! wake up                                 is woken, asks for the exit
-//!                                         no record; not running: take tasklist_lock, and wait
+//! wake up the wait queue                  is woken, requests the exit status
+//!                                         no record, task has exited: wait for tasklist_lock
 //! exit_state = EXIT_DEAD
-//! unlock                                  EXIT_DEAD: the end, as it will be recorded
+//! unlock                                  EXIT_DEAD: read the status that will be recorded
 //! release_task(): write the record
 //! ```
 //!
-//! What stays `EXIT_ZOMBIE` when the lock is released awaits its parent.
+//! A task that is still `EXIT_ZOMBIE` when the lock is free awaits its parent.
 
 use kernel::{
     pid::{
@@ -28,8 +29,8 @@ use kernel::{
     task::Task, //
 };
 
-/// Returns how the process or thread ended, if that is settled. `task` is what was found to use its
-/// pid.
+/// Returns how the process or thread ended, if that is final. `task` is the task that uses the pid,
+/// if the caller has found one.
 #[inline]
 pub(crate) fn exit(record: &Record, task: Option<&Task>) -> Option<Exit> {
     match task {

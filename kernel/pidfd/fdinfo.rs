@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! What `/proc/<pid>/fdinfo/<fd>` says of a pidfd.
+//! The lines of a pidfd in `/proc/<pid>/fdinfo/<fd>`.
 
 use kernel::{
     pid::{
@@ -15,24 +15,24 @@ use kernel::{
     }, //
 };
 
-/// The number of something that has been reaped.
+/// The number of a process or thread that has been reaped.
 const REAPED: PidNr = -1;
 
-/// The number of something outside the hierarchy of the pid namespace that asks.
-const OUTSIDE: PidNr = 0;
+/// The number of a process that is not visible in the pid namespace of the procfs.
+const NOT_VISIBLE: PidNr = 0;
 
-/// Adds `Pid:`, the number in the pid namespace of the procfs that is read, and `NSpid:`, the same
-/// followed by the numbers in the namespaces below, down to the process' own.
+/// Adds `Pid:`, the number in the pid namespace of the procfs, and `NSpid:`, the same number
+/// followed by the numbers in the namespaces below it, down to the namespace of the process.
 #[inline]
 pub(crate) fn show(pid: &Pid, m: &SeqFile) {
     let ns = m.proc_pid_ns();
     let nr = match ns {
         _ if !pid.has_task(PidType::Pid) => REAPED,
         Some(ns) => pid.nr_ns(ns),
-        None => OUTSIDE,
+        None => NOT_VISIBLE,
     };
 
-    // The same number twice, converted once.
+    // Both lines begin with the same number: convert it once.
     let decimal = Decimal::new(nr);
     let mut text = Text::<48>::new();
     text.push(b"Pid:\t");

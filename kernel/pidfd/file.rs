@@ -10,19 +10,18 @@ use crate::{
     poll, //
 };
 use kernel::{
-    bindings::SIGKILL,
     fs::{
         dentry::Path,
         file::flags::O_RDWR,
         file_operations::{
             FileOperations,
-            FileOperationsTable,
             OpenFile, //
         },
         pseudo::Mount,
         File, //
     },
     pid::{
+        signal::SIGKILL,
         Pid,
         PidType, //
     },
@@ -42,37 +41,31 @@ use kernel::{
     warn_on_once, //
 };
 
-pub(crate) static OPERATIONS: FileOperationsTable<PidFdFile> = FileOperationsTable::new();
+/// Makes a file for `pid`, unless `pid` was reaped before anyone had a pidfd of it.
+#[inline]
+pub(crate) fn create(mount: &Mount<PidFs>, pid: &Pid, flags: u32) -> Result<ARef<File>> {
+    let (open, kept) = split_flags(flags & !PIDFD_STALE);
+    mount.open(pid, open, kept)
+}
 
-/// A file that refers to a process or thread.
-pub(crate) struct PidFdFile;
+/// Opens the file at `path`, which is a path of this file system.
+#[inline]
+pub(crate) fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
+    let (open, kept) = split_flags(flags);
+    path.open_with(open, kept)
+}
 
-impl PidFdFile {
-    /// Makes a file for `pid`, unless it was reaped before anybody had one.
-    #[inline]
-    pub(crate) fn create(mount: &Mount<PidFs>, pid: &Pid, flags: u32) -> Result<ARef<File>> {
-        let (flags, kept) = Self::flags(flags & !PIDFD_STALE);
-        mount.open(pid, flags, kept)
-    }
-
-    /// Opens a file that was found.
-    #[inline]
-    pub(crate) fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
-        let (flags, kept) = Self::flags(flags);
-        path.open_with(flags, kept)
-    }
-
-    /// With what flags a file is opened, which is for reading and writing whatever `flags` say, and
-    /// which it keeps.
-    fn flags(flags: u32) -> (u32, u32) {
-        (flags | O_RDWR, flags & (PIDFD_THREAD | PIDFD_AUTOKILL))
-    }
+/// Returns the flags to open a file with, and those of them that the file keeps.
+///
+/// A pidfd is open for reading and writing, whatever `flags` request.
+fn split_flags(flags: u32) -> (u32, u32) {
+    (flags | O_RDWR, flags & (PIDFD_THREAD | PIDFD_AUTOKILL))
 }
 
 #[vtable]
-impl FileOperations for PidFdFile {
+impl FileOperations for PidFs {
     type Object = Pid;
-    type FileSystem = PidFs;
+    type FileSystem = Self;
 
     fn wait_queue<'a>(pid: &'a Pid) -> &'a WaitQueueHead
     where
@@ -94,12 +87,12 @@ impl FileOperations for PidFdFile {
 
     #[inline]
     fn ioctl(file: &OpenFile<'_, Self>, cmd: u32, arg: usize) -> Result<isize> {
-        ioctl::ioctl(file, cmd, arg)
+        ioctl::ioctl(file.object(), file.inode(), cmd, arg)
     }
 
     #[cfg(CONFIG_COMPAT)]
     fn compat_ioctl(file: &OpenFile<'_, Self>, cmd: u32, arg: usize) -> Result<isize> {
-        ioctl::compat_ioctl(file, cmd, arg)
+        ioctl::compat_ioctl(file.object(), file.inode(), cmd, arg)
     }
 
     #[inline]
@@ -117,8 +110,8 @@ impl FileOperations for PidFdFile {
             if let Some(process) = pid.task(PidType::Tgid, &rcu) {
                 // A clone with `CLONE_PIDFD_AUTOKILL` makes a process of user space.
                 if !warn_on_once!(process.is_kernel_worker()) {
-                    // A process that is past being killed needs no killing.
-                    let _ = process.send_signal(SIGKILL as i32, PidType::Tgid);
+                    // An error means that the process is dead already.
+                    let _ = process.send_signal(SIGKILL, PidType::Tgid);
                 }
             }
         }

@@ -1,32 +1,23 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! The file system in which pidfds are: what `fstat(2)`, `statfs(2)` and `readlink(2)` say of them.
+//! The file system that contains pidfds, and the tables that the kernel finds it by.
+//!
+//! Each operation of [`PidFs`] is implemented in the file of its subject: files in `file.rs`,
+//! inodes in `inode.rs`, extended attributes in `xattr.rs`, file handles in `export.rs`, and the
+//! creation of pidfds in `provider.rs`.
 
-use crate::{
-    file::{
-        PidFdFile,
-        OPERATIONS, //
-    },
-    handle::PidFdHandle,
-    xattr::PidFdXattrs, //
-};
 use kernel::{
-    bindings::{
-        PID_FS_MAGIC,
-        S_IRWXU, //
-    },
     fs::{
         dentry::Stash,
+        file_operations::FileOperationsTable,
         inode::{
             flags::{
                 S_ANON_INODE,
                 S_IMMUTABLE,
                 S_PRIVATE, //
             },
-            Inode,
-            InodeOperations,
-            NewInode,
-            Stat, //
+            mode::S_IRWXU,
+            NewInode, //
         },
         pseudo::{
             PseudoFileSystem,
@@ -35,31 +26,38 @@ use kernel::{
         super_block::{
             StatFs,
             SuperBlock, //
-        },
-        xattr::XattrList, //
+        }, //
     },
     pid::Pid,
-    pidfd,
+    pidfd::{
+        self,
+        uapi::PID_FS_MAGIC,
+        ProviderTable, //
+    },
     prelude::*, //
 };
 
-pub(crate) static PIDFS: PseudoFs<PidFs> = PseudoFs::new(&OPERATIONS);
-
-/// One inode for each process or thread that somebody has a pidfd of.
+/// One inode for each process or thread that has an open pidfd.
 pub(crate) struct PidFs;
+
+static FILE_SYSTEM: PseudoFs<PidFs> = PseudoFs::new(&FILES);
+
+static FILES: FileOperationsTable<PidFs> = FileOperationsTable::new();
+
+pub(crate) static PROVIDER: ProviderTable<PidFs> = ProviderTable::new(&FILE_SYSTEM, &FILES);
 
 #[vtable]
 impl PseudoFileSystem for PidFs {
     type Object = Pid;
-    type Files = PidFdFile;
-    type Inodes = PidFdInode;
-    type Xattrs = PidFdXattrs;
-    type Export = PidFdHandle;
+    type Files = Self;
+    type Inodes = Self;
+    type Xattrs = Self;
+    type Export = Self;
 
-    const MAGIC: usize = PID_FS_MAGIC as usize;
+    const MAGIC: usize = PID_FS_MAGIC;
 
-    // Programs know pidfds by this since before there was a file system of them.
-    const LINK: &'static CStr = c"anon_inode:[pidfd]";
+    // Pidfds had this name before they had a file system, and programs recognise them by it.
+    const DENTRY_NAME: &'static CStr = c"anon_inode:[pidfd]";
 
     #[inline]
     fn stash<'a>(pid: &'a Pid) -> Result<&'a Stash>
@@ -71,11 +69,11 @@ impl PseudoFileSystem for PidFs {
 
     #[inline]
     fn init_inode(pid: &Pid, inode: &mut NewInode) {
-        let (ino, generation) = number(pid.ino());
+        let (ino, generation) = split_ino(pid.ino());
 
         inode.set_number(ino, generation);
         inode.change_flags(S_PRIVATE | S_ANON_INODE, S_IMMUTABLE);
-        inode.add_mode(S_IRWXU as u16);
+        inode.add_mode(S_IRWXU);
     }
 
     fn statfs(_sb: &SuperBlock, stat: &mut StatFs) -> Result {
@@ -84,39 +82,14 @@ impl PseudoFileSystem for PidFs {
     }
 }
 
-/// What is unique is a 64-bit number. Where inode numbers are shorter, its upper half is the
-/// generation number.
+/// Returns the inode number and the generation number for the unique 64-bit number of a pid.
+///
+/// Where inode numbers have 32 bits, the generation number is the upper half of the 64-bit number.
 #[inline]
-fn number(ino: u64) -> (u64, u32) {
+fn split_ino(ino: u64) -> (u64, u32) {
     if cfg!(CONFIG_64BIT) {
         (ino, 0)
     } else {
         (ino & u64::from(u32::MAX), (ino >> 32) as u32)
-    }
-}
-
-pub(crate) struct PidFdInode;
-
-#[vtable]
-impl InodeOperations for PidFdInode {
-    type Object = Pid;
-
-    /// A pidfd is no kind of file. Its device is that of the pidfds that C makes: the same process
-    /// has the same `st_dev` and `st_ino`, whoever made the pidfd.
-    fn getattr(_pid: &Pid, inode: &Inode, stat: &mut Stat, request_mask: u32) -> Result {
-        stat.fill(inode, request_mask);
-        stat.clear_file_type();
-        stat.set_device(pidfd::device());
-        Ok(())
-    }
-
-    /// Who may do what to a process is not decided by mode and owner of a pidfd.
-    fn setattr(_pid: &Pid) -> Result {
-        Err(EOPNOTSUPP)
-    }
-
-    #[inline]
-    fn listxattr(pid: &Pid, list: XattrList<'_>) -> Result<usize> {
-        pid.record().ok_or(ESRCH)?.xattrs().list(list)
     }
 }

@@ -2,17 +2,17 @@
 
 //! `PIDFD_GET_*_NAMESPACE`: the namespaces of a process or thread.
 
-use crate::wire::cmd::*;
 use kernel::{
     namespace::Kind,
     pid::{
         Pid,
         PidType, //
     },
+    pidfd::uapi::ioctl::*,
     prelude::*, //
 };
 
-/// Which namespace a command asks for.
+/// Returns the kind of namespace that command `cmd` requests.
 #[inline]
 pub(crate) fn kind(cmd: u32) -> Option<Kind> {
     Some(match cmd {
@@ -32,10 +32,15 @@ pub(crate) fn kind(cmd: u32) -> Option<Kind> {
 
 /// Opens a namespace of the process or thread, and returns the descriptor.
 ///
-/// For who may look into the process, as for its files in `/proc/<pid>/ns`; the credentials by
-/// which that is decided are those with which it has the namespace. Fails with [`ESRCH`] if the
-/// process has been reaped or is exiting, with [`EINVAL`] for an argument, with [`EACCES`] if the
-/// caller may not, and with [`EOPNOTSUPP`] if the kernel has no such namespaces.
+/// The caller needs the same permission as for `/proc/<pid>/ns`. `exec_update_lock` is held from
+/// the check of the credentials to the look at the namespace, so that both belong to one program.
+///
+/// # Errors
+///
+/// - [`ESRCH`] if the process has been reaped or is exiting.
+/// - [`EINVAL`] if the command has an argument.
+/// - [`EACCES`] if the caller may not inspect the process.
+/// - [`EOPNOTSUPP`] if the kernel was built without such namespaces.
 #[inline]
 pub(crate) fn open(pid: &Pid, kind: Kind, arg: usize) -> Result<isize> {
     let task = pid.get_task(PidType::Pid).ok_or(ESRCH)?;

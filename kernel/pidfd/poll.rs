@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! When a pidfd is readable.
+//! The rule of poll: when a pidfd is readable.
 
 use kernel::{
     fs::file_operations::events::{
@@ -14,7 +14,8 @@ use kernel::{
     }, //
 };
 
-/// Readable once the process or thread has exited, with a hang-up once it has been reaped.
+/// Returns the events of a pidfd: readable once the process or thread has exited, and a hang-up
+/// once it has been reaped.
 #[inline]
 pub(crate) fn events(pid: &Pid) -> u32 {
     match pid.state() {

@@ -1,16 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How a pidfd is made.
+//! The creation of pidfds.
 
 use crate::{
-    file::{
-        PidFdFile,
-        OPERATIONS, //
-    },
-    file_system::{
-        PidFs,
-        PIDFS, //
-    }, //
+    file,
+    file_system::PidFs, //
 };
 use kernel::{
     fs::{
@@ -18,37 +12,17 @@ use kernel::{
         File, //
     },
     pid::Pid,
-    pidfd::{
-        PidFd,
-        Provider,
-        ProviderTable,
-        Published, //
-    },
+    pidfd::Provider,
     prelude::*,
-    sync::aref::ARef,
-    uaccess::UserPtr, //
+    sync::aref::ARef, //
 };
 
-pub(crate) static TABLE: ProviderTable<RustProvider> = ProviderTable::new(&PIDFS, &OPERATIONS);
-
-pub(crate) struct RustProvider;
-
 #[vtable]
-impl Provider for RustProvider {
-    type FileSystem = PidFs;
+impl Provider for PidFs {
+    type FileSystem = Self;
 
     #[inline]
-    fn alloc_file(mount: &Mount<PidFs>, pid: &Pid, flags: u32) -> Result<ARef<File>> {
-        PidFdFile::create(mount, pid, flags)
-    }
-
-    #[inline]
-    fn clone(
-        mount: &Mount<PidFs>,
-        pid: &Pid,
-        flags: u32,
-        parent_tidptr: UserPtr,
-    ) -> Result<PidFd<Published>> {
-        PidFd::reserve(|| PidFdFile::create(mount, pid, flags))?.publish(parent_tidptr)
+    fn alloc_file(mount: &Mount<Self>, pid: &Pid, flags: u32) -> Result<ARef<File>> {
+        file::create(mount, pid, flags)
     }
 }

@@ -2,13 +2,21 @@
 
 //! Pid file descriptors in Rust.
 //!
-//! What a pidfd means: how it is made ([`provider`]), what its file does ([`file`]), when it is
-//! readable ([`poll`]), what its fdinfo says ([`fdinfo`]) and what it answers ([`ioctl`], [`info`],
-//! [`namespaces`]); what file system it is in ([`file_system`]), how it is named there ([`handle`])
-//! and what can be attached to it ([`xattr`]); what is known when the process is gone
-//! ([`exit_record`]). While the module is loaded it serves every pidfd that is asked for; unloaded,
-//! `fs/pidfs.c` does.
+//! This module is the policy of pidfds. [`file_system`] defines [`PidFs`](file_system::PidFs), which
+//! implements every operation:
+//!
+//! - [`provider`]: the creation of pidfds,
+//! - [`file`]: the file, with [`poll`], [`fdinfo`] and [`ioctl`] ([`info`], [`namespaces`]),
+//! - [`inode`], [`xattr`], [`export`]: the inode, extended attributes, file handles,
+//! - [`exit_record`]: the exit status of a process that is gone.
+//!
+//! The module serves every request for a pidfd while it is loaded. After an unload,
+//! `fs/pidfs.c` serves again.
 
+use file_system::{
+    PidFs,
+    PROVIDER, //
+};
 use kernel::{
     pidfd::{
         counts::Files,
@@ -19,16 +27,16 @@ use kernel::{
 
 mod counters;
 mod exit_record;
+mod export;
 mod fdinfo;
 mod file;
 mod file_system;
-mod handle;
 mod info;
+mod inode;
 mod ioctl;
 mod namespaces;
 mod poll;
 mod provider;
-mod wire;
 mod xattr;
 
 module! {
@@ -40,8 +48,8 @@ module! {
 }
 
 struct RustPidfd {
-    // Dropped first: nobody calls us any more when the rest goes.
-    _registration: Registration<provider::RustProvider>,
+    // Dropped first: nothing calls into the module after that.
+    _registration: Registration<PidFs>,
     _counters: Files,
 }
 
@@ -50,8 +58,8 @@ impl kernel::Module for RustPidfd {
         let counters = counters::files();
 
         Ok(Self {
-            // Comes last: from here on we are called.
-            _registration: provider::TABLE.register()?,
+            // The last step: from here on the kernel calls into the module.
+            _registration: PROVIDER.register()?,
             _counters: counters,
         })
     }

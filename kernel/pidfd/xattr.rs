@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Extended attributes of pidfds: those in `trusted.`, as long as the pid lives.
+//! Extended attributes of pidfds: those in `trusted.`, which exist as long as the pid.
 
+use crate::file_system::PidFs;
 use kernel::{
     fs::xattr::{
         XattrHandler,
@@ -12,9 +13,7 @@ use kernel::{
     prelude::*, //
 };
 
-pub(crate) struct PidFdXattrs;
-
-impl XattrHandler for PidFdXattrs {
+impl XattrHandler for PidFs {
     type Object = Pid;
 
     const PREFIX: &'static CStr = c"trusted.";

@@ -24,6 +24,8 @@
 #include <linux/task_namespace.h>
 #include <linux/wait.h>
 #include <linux/xattr.h>
+#include <uapi/linux/fs.h>
+#include <uapi/linux/magic.h>
 #include <uapi/linux/pidfd.h>
 
 #include "../../fs/internal.h"
@@ -33,6 +35,25 @@ const unsigned int RUST_CONST_HELPER_EPOLLOUT = (__force unsigned int)EPOLLOUT;
 const unsigned int RUST_CONST_HELPER_EPOLLERR = (__force unsigned int)EPOLLERR;
 const unsigned int RUST_CONST_HELPER_EPOLLHUP = (__force unsigned int)EPOLLHUP;
 const unsigned int RUST_CONST_HELPER_EPOLLRDNORM = (__force unsigned int)EPOLLRDNORM;
+
+/* bindgen does not evaluate _IO() and its like. */
+#define IOCTL(name) const unsigned int RUST_CONST_HELPER_##name = name
+
+IOCTL(FS_IOC_GETVERSION);
+IOCTL(FS_IOC32_GETVERSION);
+IOCTL(PIDFD_GET_CGROUP_NAMESPACE);
+IOCTL(PIDFD_GET_INFO);
+IOCTL(PIDFD_GET_IPC_NAMESPACE);
+IOCTL(PIDFD_GET_MNT_NAMESPACE);
+IOCTL(PIDFD_GET_NET_NAMESPACE);
+IOCTL(PIDFD_GET_PID_FOR_CHILDREN_NAMESPACE);
+IOCTL(PIDFD_GET_PID_NAMESPACE);
+IOCTL(PIDFD_GET_TIME_FOR_CHILDREN_NAMESPACE);
+IOCTL(PIDFD_GET_TIME_NAMESPACE);
+IOCTL(PIDFD_GET_USER_NAMESPACE);
+IOCTL(PIDFD_GET_UTS_NAMESPACE);
+
+#undef IOCTL
 
 /*
  * The layout C gives to what Rust reads or fills in, for the comparison in
@@ -129,6 +150,10 @@ LAYOUT_FIELD(pid, wait_pidfd);
 
 LAYOUT(pid_namespace);
 LAYOUT_FIELD(pid_namespace, level);
+
+LAYOUT(pidfd_info);
+LAYOUT_FIELD(pidfd_info, exit_code);
+LAYOUT_FIELD(pidfd_info, supported_mask);
 
 LAYOUT(pidfd_provider);
 LAYOUT_FIELD(pidfd_provider, alloc_file);

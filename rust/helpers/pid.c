@@ -20,7 +20,7 @@ __rust_helper bool rust_helper_pid_has_task(struct pid *pid, enum pid_type type)
 }
 
 /* Does @task use @pid as PIDTYPE_PID, right now? */
-__rust_helper bool rust_helper_pid_is_of(struct pid *pid, struct task_struct *task)
+__rust_helper bool rust_helper_pid_is_used_by(struct pid *pid, struct task_struct *task)
 {
 	return READ_ONCE(pid->tasks[PIDTYPE_PID].first) == &task->pid_links[PIDTYPE_PID];
 }

@@ -60,6 +60,7 @@ layout! {
         record in __bindgen_anon_1, tasks, wait_pidfd,
     }
     pid_namespace { level }
+    pidfd_info { exit_code, supported_mask }
     pidfd_provider { alloc_file, clone, fops, get_root, owner }
     pidfd_record {
         cgroupid, coredump_code, coredump_mask, coredump_signal, exit_code, mask, own_xattrs,

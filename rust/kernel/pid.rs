@@ -45,6 +45,12 @@ pub use self::record::{
 /// A pid number, as user space knows it.
 pub type PidNr = bindings::pid_t;
 
+/// Signals, for [`Task::send_signal`].
+pub mod signal {
+    /// Kills the process. Cannot be blocked, ignored or handled.
+    pub const SIGKILL: crate::ffi::c_int = crate::bindings::SIGKILL as crate::ffi::c_int;
+}
+
 /// What a task uses a [`Pid`] as.
 #[doc(alias = "pid_type")]
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -288,9 +294,9 @@ impl Pid {
 
     /// Tells whether `task` uses it as [`PidType::Pid`].
     #[inline]
-    pub fn is_of(&self, task: &Task) -> bool {
+    pub fn is_used_by(&self, task: &Task) -> bool {
         // SAFETY: By the type invariants, both are valid.
-        unsafe { bindings::pid_is_of(self.as_ptr(), task.as_ptr()) }
+        unsafe { bindings::pid_is_used_by(self.as_ptr(), task.as_ptr()) }
     }
 
     /// Tells whether it has a number in `ns`: it was allocated there, or in a namespace below.
@@ -729,7 +735,7 @@ pub(crate) mod tests {
             assert!(pid.get_task(kind).is_none());
         }
         assert_eq!(pid.state(), State::Reaped);
-        assert!(!pid.is_of(current!()));
+        assert!(!pid.is_used_by(current!()));
         assert!(*pid != *me());
     }
 
@@ -752,7 +758,7 @@ pub(crate) mod tests {
         assert_eq!(pid.state(), State::Running);
         let task = thread.end();
         assert_eq!(pid.state(), State::Reaped);
-        assert!(!pid.is_of(&task));
+        assert!(!pid.is_used_by(&task));
         for kind in [PidType::Pid, PidType::Tgid] {
             assert!(Pid::of_task(&task, kind).is_none());
         }
@@ -817,7 +823,7 @@ pub(crate) mod tests {
     #[test]
     fn a_task_that_runs_is_running() {
         assert_eq!(me().state(), State::Running);
-        assert!(me().is_of(current!()));
+        assert!(me().is_used_by(current!()));
     }
 
     #[test]

@@ -49,6 +49,7 @@ use core::{
 };
 
 pub mod counts;
+pub mod uapi;
 
 /// Flags of a pidfd, as found in its file's flags.
 ///
@@ -234,21 +235,23 @@ pub trait Provider: Sized + 'static {
     /// - [`ENFILE`] or [`ENOMEM`] if there is no room for another file.
     fn alloc_file(mount: &Mount<Self::FileSystem>, pid: &Pid, flags: u32) -> Result<ARef<File>>;
 
-    /// Makes the pidfd that `CLONE_PIDFD` asks for, as [`Provider::alloc_file`] does, and publishes
-    /// it at `parent_tidptr`.
+    /// Makes the pidfd that `CLONE_PIDFD` requests, and publishes its number at `parent_tidptr`.
     ///
-    /// No task has been attached to `pid` yet. The clone may still fail, and then undoes the pidfd.
-    /// Process context, may sleep.
+    /// Without this method, [`Provider::alloc_file`] makes the file. No task has been attached to
+    /// `pid` yet. The clone may still fail, and then undoes the pidfd. Process context, may sleep.
     ///
     /// # Errors
     ///
     /// Those of [`PidFd::reserve`], [`PidFd::publish`] and [`Provider::alloc_file`].
+    #[inline]
     fn clone(
         mount: &Mount<Self::FileSystem>,
         pid: &Pid,
         flags: u32,
         parent_tidptr: UserPtr,
-    ) -> Result<PidFd<Published>>;
+    ) -> Result<PidFd<Published>> {
+        PidFd::reserve(|| Self::alloc_file(mount, pid, flags))?.publish(parent_tidptr)
+    }
 }
 
 /// The `struct pidfd_provider` of `P`; lives in a `static`.
@@ -574,7 +577,7 @@ mod tests {
         type Export = Self;
 
         const MAGIC: usize = 0x7e57;
-        const LINK: &'static CStr = c"test";
+        const DENTRY_NAME: &'static CStr = c"test";
 
         fn stash<'a>(pid: &'a Pid) -> Result<&'a Stash>
         where

@@ -32,6 +32,22 @@ pub mod flags {
     use crate::bindings;
 }
 
+/// Permission bits of an inode's mode.
+pub mod mode {
+    /// The owner may read, write and execute.
+    pub const S_IRWXU: u16 = crate::bindings::S_IRWXU as u16;
+}
+
+/// Commands of `ioctl(2)` that every file system may serve.
+///
+/// C header: [`include/uapi/linux/fs.h`](srctree/include/uapi/linux/fs.h)
+pub mod ioctl {
+    pub use crate::bindings::{
+        FS_IOC32_GETVERSION,
+        FS_IOC_GETVERSION, //
+    };
+}
+
 /// Wraps the kernel's `struct inode`.
 ///
 /// # Invariants
@@ -265,11 +281,11 @@ impl<T: InodeOperations> InodeOperationsTable<T> {
         // SAFETY: C calls with a null buffer, or one of `size` bytes to write to.
         let list = unsafe { XattrList::from_raw(inode, buffer, size) };
 
-        let told: c_int = from_result(|| {
+        let len: c_int = from_result(|| {
             // SAFETY: Inodes with this table stand for a `T::Object`.
             let len = T::listxattr(unsafe { inode.object() }, list)?;
-            xattr::told(buffer.is_null(), size, len)
+            xattr::checked_len(buffer.is_null(), size, len)
         });
-        told as isize
+        len as isize
     }
 }

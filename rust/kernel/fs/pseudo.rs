@@ -140,7 +140,7 @@ pub trait PseudoFileSystem: Sized + 'static {
     const MAGIC: usize;
 
     /// What `readlink(2)` on `/proc/<pid>/fd/<fd>` says of each of its files.
-    const LINK: &'static CStr;
+    const DENTRY_NAME: &'static CStr;
 
     /// Returns where the dentry of an object is stashed.
     ///
@@ -523,7 +523,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         len: c_int,
     ) -> *mut c_char {
         // SAFETY: There is room for `len` bytes at `buffer`, and the name is no format.
-        unsafe { bindings::dynamic_dname(buffer, len, c"%s".as_char_ptr(), T::LINK.as_char_ptr()) }
+        unsafe { bindings::dynamic_dname(buffer, len, c"%s".as_char_ptr(), T::DENTRY_NAME.as_char_ptr()) }
     }
 }
 
@@ -710,7 +710,7 @@ mod tests {
                 Stat, //
             },
             xattr::{
-                told,
+                checked_len,
                 SimpleXattrs,
                 XattrList,
                 XattrName,
@@ -948,7 +948,7 @@ mod tests {
         type Export = Self;
 
         const MAGIC: usize = 0x7e57;
-        const LINK: &'static CStr = c"thing:[%s]";
+        const DENTRY_NAME: &'static CStr = c"thing:[%s]";
 
         fn stash<'a>(thing: &'a Thing) -> Result<&'a Stash>
         where
@@ -1524,7 +1524,7 @@ mod tests {
                 unsafe { bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), len) };
             assert_eq!(listed, want);
         }
-        assert_eq!(told(true, 0, usize::MAX), Err(E2BIG));
+        assert_eq!(checked_len(true, 0, usize::MAX), Err(E2BIG));
     }
 
     #[test]

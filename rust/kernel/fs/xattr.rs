@@ -177,7 +177,7 @@ impl<T: XattrHandler> XattrHandlers<T> {
         from_result(|| {
             // SAFETY: Inodes with this handler stand for a `T::Object`.
             let len = T::get(unsafe { inode.object() }, name, value)?;
-            told(buffer.is_null(), size, len)
+            checked_len(buffer.is_null(), size, len)
         })
     }
 
@@ -212,7 +212,7 @@ impl<T: XattrHandler> XattrHandlers<T> {
 /// Returns what C is told of a value or a list of length `len`: it copies as much to user space,
 /// from a buffer of `size` bytes, unless that `is_null`.
 #[inline]
-pub(super) fn told(is_null: bool, size: usize, len: usize) -> Result<c_int> {
+pub(super) fn checked_len(is_null: bool, size: usize, len: usize) -> Result<c_int> {
     if !is_null && len > size {
         return Err(ERANGE);
     }

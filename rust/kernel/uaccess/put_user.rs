@@ -5,14 +5,13 @@
 use super::UserPtr;
 use crate::{
     bindings,
-    prelude::*, //
+    prelude::*,
+    transmute::AsBytes, //
 };
-
-use zerocopy::Immutable;
 
 /// As `to_result()`, which is not inlined.
 #[inline]
-fn done(ret: c_int) -> Result {
+fn errno_result(ret: c_int) -> Result {
     if ret < 0 {
         return Err(Error::from_errno(ret));
     }
@@ -31,7 +30,7 @@ impl UserPtr {
     #[inline]
     pub fn put_int(self, value: c_int) -> Result {
         // SAFETY: `put_user()` takes any value and any address.
-        done(unsafe { bindings::put_user_int(value, self.as_mut_ptr().cast()) })
+        errno_result(unsafe { bindings::put_user_int(value, self.as_mut_ptr().cast()) })
     }
 
     /// Writes a struct of which user space may have another version: as much as fits into `size`
@@ -44,10 +43,10 @@ impl UserPtr {
     /// [`EFAULT`] if the `size` bytes are not the current task's to write to.
     #[doc(alias = "copy_struct_to_user")]
     #[inline]
-    pub fn put_struct<T: IntoBytes + Immutable>(self, size: usize, value: &T) -> Result {
-        let bytes = value.as_bytes();
+    pub fn put_struct<T: AsBytes>(self, size: usize, value: &T) -> Result {
+        let bytes = AsBytes::as_bytes(value);
         // SAFETY: There are as many bytes as we say; any address and size will do for user memory.
-        done(unsafe {
+        errno_result(unsafe {
             bindings::copy_struct_to_user(
                 self.as_mut_ptr(),
                 size,
@@ -70,7 +69,7 @@ impl UserPtr {
     pub fn get_u64(self) -> Result<u64> {
         let mut value = 0;
         // SAFETY: Any address will do, and `value` is ours to write.
-        done(unsafe { bindings::get_user_u64(&mut value, self.as_const_ptr().cast()) })?;
+        errno_result(unsafe { bindings::get_user_u64(&mut value, self.as_const_ptr().cast()) })?;
         Ok(value)
     }
 }

@@ -1,23 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0
 
 //! File handles of pidfds.
+//!
+//! A handle contains the 64-bit number of a pid, which the kernel never gives to another one.
 
-use crate::file::PidFdFile;
+use crate::{
+    file,
+    file_system::PidFs, //
+};
 use kernel::{
-    bindings::{
-        O_CLOEXEC,
-        O_EXCL,
-        O_LARGEFILE,
-        O_NONBLOCK,
-        O_RDONLY,
-        O_RDWR,
-        O_WRONLY, //
-    },
     fs::{
         dentry::Path,
         export::{
             types::FILEID_KERNFS,
             ExportOperations, //
+        },
+        file::flags::{
+            O_CLOEXEC,
+            O_EXCL,
+            O_LARGEFILE,
+            O_NONBLOCK,
+            O_RDONLY,
+            O_RDWR,
+            O_WRONLY, //
         },
         File, //
     },
@@ -28,15 +33,12 @@ use kernel::{
     warn_on_once, //
 };
 
-/// What `open_by_handle_at(2)` may be asked for; `PIDFD_THREAD` is `O_EXCL`. It adds `O_LARGEFILE`
-/// itself.
+/// The flags that a caller of `open_by_handle_at(2)` may pass. `PIDFD_THREAD` is `O_EXCL`. The
+/// system call adds `O_LARGEFILE`.
 const VALID_FLAGS: u32 =
     O_RDONLY | O_WRONLY | O_RDWR | O_NONBLOCK | O_CLOEXEC | O_EXCL | O_LARGEFILE;
 
-/// A handle has the number that no other process or thread ever has.
-pub(crate) struct PidFdHandle;
-
-impl ExportOperations for PidFdHandle {
+impl ExportOperations for PidFs {
     type Object = Pid;
     type Id = u64;
 
@@ -46,15 +48,16 @@ impl ExportOperations for PidFdHandle {
         pid.ino()
     }
 
-    /// Finds a process or thread that somebody has had a pidfd of, that has not been reaped, and
-    /// that is in the caller's pid namespace or below.
+    /// Finds a pid that has been registered, has not been reaped, and is visible in the caller's
+    /// pid namespace.
     fn decode(ino: u64) -> Result<ARef<Pid>> {
         Pid::find_get_ino(ino)
             .filter(|pid| pid.is_known() && pid.vnr() != 0)
             .ok_or(ESTALE)
     }
 
-    /// Whoever sees a process may have a pidfd of it, and [`decode`](Self::decode) looks at that.
+    /// Checks the flags alone: a caller may have a pidfd of each process that it sees, and
+    /// [`decode`](Self::decode) checks that.
     fn permission(flags: u32) -> Result {
         if flags & !VALID_FLAGS != 0 {
             return Err(EINVAL);
@@ -62,11 +65,11 @@ impl ExportOperations for PidFdHandle {
         Ok(())
     }
 
-    /// A kill on last close is decided on when a process is made, and never later.
+    /// Opens a pidfd without `PIDFD_AUTOKILL`: only the clone of a process can request it.
     fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
         if warn_on_once!(flags & PIDFD_AUTOKILL != 0) {
             return Err(EINVAL);
         }
-        PidFdFile::open(path, flags & !O_LARGEFILE)
+        file::open(path, flags & !O_LARGEFILE)
     }
 }
