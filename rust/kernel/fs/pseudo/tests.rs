@@ -1,0 +1,929 @@
+// SPDX-License-Identifier: GPL-2.0
+
+//! Unit tests of [`kernel::fs::pseudo`](super).
+
+#[macros::kunit_tests(rust_pseudo_fs)]
+mod cases {
+    use super::super::*;
+    use crate::{
+        fs::{
+            export::types::FILEID_KERNFS,
+            file::FileDescriptorReservation,
+            file_operations::{
+                events::EPOLLIN,
+                OpenFile, //
+            },
+            inode::{
+                flags::{
+                    S_IMMUTABLE,
+                    S_PRIVATE, //
+                },
+                Inode,
+                Stat, //
+            },
+            xattr::{
+                checked_len,
+                SimpleXattrs,
+                XattrList,
+                XattrName,
+                XattrValue, //
+            }, //
+        },
+        sync::poll::PollTable,
+        types::Opaque,
+        wait_queue::WaitQueueHead, //
+    };
+    use core::mem::{
+        self,
+        MaybeUninit, //
+    };
+
+    /// An object with a reference count, a stash, a wait queue and extended attributes.
+    struct Thing {
+        refs: Atomic<i32>,
+        number: u64,
+        stashed: Opaque<*mut bindings::dentry>,
+        xattrs: Opaque<bindings::list_head>,
+        queue: Opaque<bindings::wait_queue_head>,
+        opened: Atomic<i32>,
+        released: Atomic<i32>,
+        flags: Atomic<u32>,
+    }
+
+    // SAFETY: What changes is atomic, or C's to synchronise.
+    unsafe impl Send for Thing {}
+    // SAFETY: As above.
+    unsafe impl Sync for Thing {}
+
+    // SAFETY: `refs` counts references, and the object is freed with the last.
+    unsafe impl AlwaysRefCounted for Thing {
+        fn inc_ref(&self) {
+            self.refs.add(1, Relaxed);
+        }
+
+        unsafe fn dec_ref(obj: NonNull<Self>) {
+            // SAFETY: The caller gives up a reference, so the object is valid.
+            if unsafe { obj.as_ref() }.refs.fetch_add(-1, Relaxed) == 1 {
+                // SAFETY: It was the last, of what `Thing::new()` made.
+                drop(unsafe { KBox::from_raw(obj.as_ptr()) });
+            }
+        }
+    }
+
+    impl Thing {
+        fn new(number: u64) -> ARef<Self> {
+            let thing = KBox::new(
+                Self {
+                    refs: Atomic::new(1),
+                    number,
+                    stashed: Opaque::new(ptr::null_mut()),
+                    xattrs: Opaque::zeroed(),
+                    queue: Opaque::zeroed(),
+                    opened: Atomic::new(0),
+                    released: Atomic::new(0),
+                    flags: Atomic::new(0),
+                },
+                GFP_KERNEL,
+            )
+            .unwrap();
+            let head = thing.xattrs.get();
+            // SAFETY: The fields are ours to set up, and stay where they are.
+            unsafe {
+                (*head).next = head;
+                (*head).prev = head;
+                bindings::__init_waitqueue_head(
+                    thing.queue.get(),
+                    c"thing".as_char_ptr(),
+                    KEY.get(),
+                );
+                ARef::from_raw(NonNull::new_unchecked(KBox::into_raw(thing)))
+            }
+        }
+
+        fn refs(&self) -> i32 {
+            self.refs.load(Relaxed)
+        }
+
+        fn xattrs(&self) -> SimpleXattrs<'_> {
+            // SAFETY: The list is initialised, all of its attributes are in this cache, and are
+            // changed with this lock held.
+            unsafe {
+                SimpleXattrs::from_raw(
+                    self.xattrs.get(),
+                    bindings::pidfs_xattr_cache,
+                    &raw mut bindings::pidfd_provider_xattr_lock,
+                )
+            }
+        }
+    }
+
+    struct Key(Opaque<bindings::lock_class_key>);
+    // SAFETY: C locks what it does with a key.
+    unsafe impl Sync for Key {}
+    impl Key {
+        fn get(&self) -> *mut bindings::lock_class_key {
+            self.0.get()
+        }
+    }
+    static KEY: Key = Key(Opaque::zeroed());
+
+    struct ThingFs;
+
+    #[vtable]
+    impl FileOperations for ThingFs {
+        type Object = Thing;
+        type FileSystem = Self;
+
+        fn open(thing: &Thing) -> Result {
+            if thing.number == UNOPENABLE {
+                return Err(EPERM);
+            }
+            thing.opened.add(1, Relaxed);
+            Ok(())
+        }
+
+        fn release(thing: &Thing, flags: u32) {
+            thing.flags.store(flags, Relaxed);
+            thing.released.add(1, Relaxed);
+        }
+
+        fn wait_queue<'a>(thing: &'a Thing) -> &'a WaitQueueHead
+        where
+            Self: 'a,
+        {
+            // SAFETY: The queue was initialised, and lives as long as the object.
+            unsafe { WaitQueueHead::from_raw(thing.queue.get()) }
+        }
+
+        fn poll(file: &OpenFile<'_, Self>, table: &PollTable<'_>) -> u32 {
+            file.poll_wait(table);
+            EPOLLIN
+        }
+
+        fn ioctl(file: &OpenFile<'_, Self>, cmd: u32, _arg: usize) -> Result<isize> {
+            match cmd {
+                1 => Ok(file.object().number as isize),
+                2 => Ok(file.inode().generation() as isize),
+                4 => Ok(file.file().flags() as isize),
+                _ => Err(ENOTTY),
+            }
+        }
+
+        #[cfg(CONFIG_COMPAT)]
+        fn compat_ioctl(file: &OpenFile<'_, Self>, cmd: u32, _arg: usize) -> Result<isize> {
+            match cmd {
+                32 => Ok(file.object().number as isize),
+                _ => Err(ENOTTY),
+            }
+        }
+    }
+
+    #[vtable]
+    impl InodeOperations for ThingFs {
+        type Object = Thing;
+
+        fn getattr(thing: &Thing, inode: &Inode, stat: &mut Stat, mask: u32) -> Result {
+            if thing.number == UNREADABLE {
+                return Err(EPERM);
+            }
+            stat.fill(inode, mask);
+            stat.clear_file_type();
+            stat.set_device(7);
+            Ok(())
+        }
+
+        fn setattr(_thing: &Thing) -> Result {
+            Err(EOPNOTSUPP)
+        }
+
+        fn listxattr(thing: &Thing, list: XattrList<'_>) -> Result<usize> {
+            if thing.number == BOASTFUL {
+                return Ok(17);
+            }
+            thing.xattrs().list(list)
+        }
+    }
+
+    impl XattrHandler for ThingFs {
+        type Object = Thing;
+
+        const PREFIX: &'static CStr = c"trusted.";
+
+        fn get(thing: &Thing, name: XattrName<'_>, value: XattrValue<'_>) -> Result<usize> {
+            if thing.number == BOASTFUL {
+                return Ok(17);
+            }
+            thing.xattrs().get(name, value)
+        }
+
+        fn set(thing: &Thing, name: XattrName<'_>, value: Option<&[u8]>, flags: u32) -> Result {
+            thing.xattrs().set(name, value, flags)
+        }
+    }
+
+    impl ExportOperations for ThingFs {
+        type Object = Thing;
+        type Id = u64;
+
+        const TYPE: u8 = FILEID_KERNFS;
+
+        fn encode(thing: &Thing) -> u64 {
+            thing.number
+        }
+
+        /// Finds a new thing for any number but [`UNKNOWN`].
+        fn decode(number: u64) -> Result<ARef<Thing>> {
+            match number {
+                UNKNOWN => Err(ESTALE),
+                _ => Ok(Thing::new(number)),
+            }
+        }
+
+        fn permission(flags: u32) -> Result {
+            match flags {
+                0 => Ok(()),
+                _ => Err(EPERM),
+            }
+        }
+
+        fn open(path: &Path, flags: u32) -> Result<ARef<File>> {
+            path.open(flags)
+        }
+    }
+
+    #[vtable]
+    impl PseudoFileSystem for ThingFs {
+        type Object = Thing;
+        type Files = Self;
+        type Inodes = Self;
+        type Xattrs = Self;
+        type Export = Self;
+
+        const MAGIC: usize = 0x7e57;
+        const DENTRY_NAME: &'static CStr = c"thing:[%s]";
+
+        fn stash<'a>(thing: &'a Thing) -> Result<&'a Stash>
+        where
+            Self: 'a,
+        {
+            if thing.number == UNSTASHED {
+                return Err(EINVAL);
+            }
+            // SAFETY: The field was null at first, is only used here, and lives as long as the
+            // object.
+            Ok(unsafe { Stash::from_raw(thing.stashed.get()) })
+        }
+
+        fn init_inode(thing: &Thing, inode: &mut NewInode) {
+            inode.set_number(thing.number, 3);
+            inode.change_flags(S_PRIVATE, S_IMMUTABLE);
+            if thing.number != UNREADABLE {
+                inode.add_mode(0o700);
+            }
+        }
+
+        fn statfs(sb: &SuperBlock, stat: &mut StatFs) -> Result {
+            stat.set_fsid(sb.device() + 1);
+            Ok(())
+        }
+    }
+
+    const UNOPENABLE: u64 = 1001;
+    const UNSTASHED: u64 = 1002;
+    const UNKNOWN: u64 = 1003;
+    const BOASTFUL: u64 = 1004;
+    const UNREADABLE: u64 = 1005;
+
+    static FILES: FileOperationsTable<ThingFs> = FileOperationsTable::new();
+    static THINGS: PseudoFs<ThingFs> = PseudoFs::new(&FILES);
+    static OTHERS: PseudoFs<ThingFs> = PseudoFs::new(&FILES);
+
+    struct Type(Opaque<bindings::file_system_type>);
+    // SAFETY: C locks what changes.
+    unsafe impl Sync for Type {}
+
+    impl Type {
+        const fn new() -> Self {
+            Self(Opaque::new(bindings::file_system_type {
+                name: crate::str::as_char_ptr_in_const_context(c"things"),
+                ..pin_init::zeroed()
+            }))
+        }
+
+        fn get(&self) -> FileSystemType {
+            // SAFETY: It is built in, has a name, and each test uses it once at a time.
+            unsafe { FileSystemType::from_raw(NonNull::new(self.0.get()).unwrap()) }
+        }
+    }
+
+    static TYPE: Type = Type::new();
+    static OTHER_TYPE: Type = Type::new();
+
+    fn mount() -> Mount<ThingFs> {
+        THINGS.mount(TYPE.get()).unwrap()
+    }
+
+    fn dentry(path: &Path) -> *mut bindings::dentry {
+        // SAFETY: The path is valid.
+        unsafe { (*path.as_ptr()).dentry }
+    }
+
+    fn flush() {
+        // SAFETY: No requirements; a kernel thread's last reference to a file is dropped by a work
+        // item.
+        unsafe { bindings::flush_delayed_fput() };
+    }
+
+    #[test]
+    fn is_mounted_once_at_a_time() {
+        let mount = mount();
+        assert_eq!(THINGS.mount(OTHER_TYPE.get()).err(), Some(EBUSY));
+        assert_eq!(mount.super_block().magic(), 0x7e57);
+        drop(mount);
+        drop(self::mount());
+    }
+
+    /// As `sync(2)` keeps one while it waits for the next file system.
+    #[test]
+    fn a_passive_reference_does_not_delay_an_unmount() {
+        let mount = mount();
+        // SAFETY: It is mounted, and so has a super block, to which we take a reference.
+        let sb = unsafe {
+            let sb = (*THINGS.mnt.load(Relaxed)).mnt_sb;
+            bindings::refcount_inc(&raw mut (*sb).s_passive);
+            &mut *sb
+        };
+        drop(mount);
+
+        assert!(ptr::eq(sb.s_op, &SUPER_OPERATIONS.0));
+        assert!(sb.s_fs_info.is_null() && sb.s_export_op.is_null());
+        assert!(sb.s_xattr.is_null() && sb.__s_d_op.is_null());
+        // SAFETY: Nobody else uses the type.
+        assert!(unsafe { (*TYPE.0.get()).init_fs_context.is_none() });
+
+        // The next mount meets it.
+        let mount = self::mount();
+        assert!(mount.path(&Thing::new(1)).is_ok());
+        drop(mount);
+        // SAFETY: The reference was taken above.
+        unsafe { bindings::put_super(sb) };
+        drop(self::mount());
+    }
+
+    #[test]
+    fn a_stash_serves_one_file_system() {
+        let (mount, other) = (mount(), OTHERS.mount(OTHER_TYPE.get()).unwrap());
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        assert_eq!(other.path(&thing).err(), Some(EBUSY));
+        let late = other.alloc_dentry(&thing).unwrap();
+        // SAFETY: Nobody else has it, and the stash is that of its object.
+        let published = unsafe { ThingFs::stash(&thing).unwrap().publish(late) };
+        assert_eq!(published.err(), Some(EBUSY));
+        assert_eq!(dentry(&mount.path(&thing).unwrap()), dentry(&path));
+        assert_eq!(thing.refs(), 2);
+        drop(path);
+        assert!(other.path(&thing).is_ok());
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn an_object_has_one_dentry_for_all() {
+        let mount = mount();
+        let (one, two) = (Thing::new(1), Thing::new(2));
+        let path = mount.path(&one).unwrap();
+        assert_eq!(dentry(&path), dentry(&mount.path(&one).unwrap()));
+        assert_ne!(dentry(&path), dentry(&mount.path(&two).unwrap()));
+    }
+
+    #[test]
+    fn the_inode_holds_the_object_until_the_last_path_is_gone() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        let other = mount.path(&thing).unwrap();
+        assert_eq!(thing.refs(), 2);
+        drop(path);
+        assert_eq!(thing.refs(), 2);
+        drop(other);
+        assert_eq!(thing.refs(), 1);
+        // SAFETY: Nobody else uses the field.
+        assert!(unsafe { *thing.stashed.get() }.is_null());
+        assert!(mount.path(&thing).is_ok());
+    }
+
+    /// As it is for a moment when its last user is gone.
+    #[test]
+    fn a_dentry_that_is_dead_is_left_alone() {
+        const DEAD: c_int = -128;
+
+        let mount = mount();
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        // SAFETY: The dentry is valid, and nobody else uses it.
+        let count = unsafe {
+            &mut (*dentry(&path))
+                .d_lockref
+                .__bindgen_anon_1
+                .__bindgen_anon_1
+                .count
+        };
+        let alive = mem::replace(count, DEAD);
+        // SAFETY: The dentry is valid.
+        let sb = unsafe { (*dentry(&path)).d_sb };
+        let found = ThingFs::stash(&thing).unwrap().get(sb).unwrap();
+        let after = *count;
+        let other = mount.path(&thing);
+        *count = alive;
+        assert!(found.is_none());
+        assert_eq!(after, DEAD);
+
+        // The other is in its place, and stays there.
+        let other = other.unwrap();
+        assert_ne!(dentry(&other), dentry(&path));
+        drop(path);
+        assert_eq!(dentry(&mount.path(&thing).unwrap()), dentry(&other));
+        drop(other);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn who_comes_second_gets_the_dentry_of_who_was_faster() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        let late = mount.alloc_dentry(&thing).unwrap();
+        assert_ne!(late.as_ptr(), dentry(&path));
+        // SAFETY: Nobody else has it, and the stash is that of its object.
+        let got = unsafe { ThingFs::stash(&thing).unwrap().publish(late) }.unwrap();
+        assert_eq!(got.as_ptr(), dentry(&path));
+        assert_eq!(thing.refs(), 2);
+    }
+
+    #[test]
+    fn dentries_and_paths_go_to_c_and_back() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let there = mount.dentry(&thing).unwrap();
+        let raw = there.into_raw();
+        // SAFETY: Its reference was given up just now.
+        let there = unsafe { Dentry::from_raw(NonNull::new(raw).unwrap()) };
+        assert_eq!(there.as_ptr(), raw);
+
+        let path = mount.path(&thing).unwrap().into_raw();
+        // SAFETY: It is valid until it is dropped below.
+        assert_eq!(dentry(unsafe { Path::borrow(&path) }), raw);
+        // SAFETY: Its references were given up above.
+        drop(unsafe { Path::from_raw(path) });
+        drop(there);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    fn is_stashed_nowhere(thing: &Thing) -> bool {
+        // SAFETY: Nobody else uses the field.
+        unsafe { *thing.stashed.get() }.is_null()
+    }
+
+    /// As the last file does when it is closed.
+    fn retire(path: Path) {
+        // SAFETY: The path has a reference to a dentry of this file system, and is not looked at
+        // any more.
+        unsafe { THINGS.retire(dentry(&path)) };
+    }
+
+    #[test]
+    fn what_nobody_uses_goes_to_the_next_object() {
+        let mount = mount();
+
+        // This thread may come to another CPU, with another list; but not every time.
+        let mut reused = false;
+        for _ in 0..100 {
+            let (one, two) = (Thing::new(1), Thing::new(UNREADABLE));
+            let path = mount.path(&one).unwrap();
+            let first = dentry(&path);
+            retire(path);
+            assert_eq!(one.refs(), 1);
+            assert!(is_stashed_nowhere(&one));
+
+            let path = mount.path(&two).unwrap();
+            if dentry(&path) != first {
+                continue;
+            }
+            assert_eq!(two.refs(), 2);
+            // SAFETY: The dentry is valid, and has an inode.
+            let inode = unsafe { &*(*first).d_inode };
+            assert_eq!(inode.i_ino, UNREADABLE);
+            assert_eq!(u32::from(inode.i_mode), bindings::S_IFREG);
+            assert!(is_stashed_nowhere(&one));
+            assert_ne!(dentry(&mount.path(&one).unwrap()), first);
+            reused = true;
+            break;
+        }
+        assert!(reused);
+    }
+
+    #[test]
+    fn what_somebody_uses_stays_with_its_object() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        let other = mount.path(&thing).unwrap();
+        retire(path);
+        assert_eq!(thing.refs(), 2);
+        assert_eq!(dentry(&mount.path(&thing).unwrap()), dentry(&other));
+        drop(other);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn an_inode_that_somebody_has_stays_with_its_object() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        // SAFETY: The dentry is valid, and has an inode.
+        let inode = unsafe { (*dentry(&path)).d_inode };
+        // SAFETY: The inode is valid.
+        unsafe { bindings::ihold(inode) };
+        retire(path);
+        assert_eq!(thing.refs(), 2);
+        // SAFETY: The reference was taken above.
+        unsafe { bindings::iput(inode) };
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn who_retires_a_dentry_has_it_until_he_lets_go() {
+        let mount = mount();
+        let (one, two) = (Thing::new(1), Thing::new(2));
+        let path = mount.path(&one).unwrap();
+        // SAFETY: What it stands for is not looked at any more.
+        unsafe { THINGS.retire(dentry(&path)) };
+        assert_ne!(dentry(&mount.path(&two).unwrap()), dentry(&path));
+        drop(path);
+    }
+
+    #[test]
+    fn what_finds_no_room_is_freed() {
+        let mount = mount();
+        let things: [_; 100] = core::array::from_fn(|n| Thing::new(n as u64));
+        let paths = things.each_ref().map(|thing| mount.path(thing).unwrap());
+        for path in paths {
+            retire(path);
+        }
+        assert!(things.iter().all(|thing| thing.refs() == 1));
+    }
+
+    #[test]
+    fn an_object_without_a_stash_is_refused() {
+        let mount = mount();
+        let thing = Thing::new(UNSTASHED);
+        assert_eq!(mount.path(&thing).err(), Some(EINVAL));
+        assert_eq!(mount.open(&thing, bindings::O_RDWR, 0).err(), Some(EINVAL));
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn a_file_is_opened_and_released_once() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        let file = path.open_with(bindings::O_RDWR, bindings::O_EXCL).unwrap();
+        drop(path);
+        assert!(file.flags() & bindings::O_EXCL != 0);
+        assert_eq!(thing.opened.load(Relaxed), 1);
+        assert_eq!(thing.released.load(Relaxed), 0);
+        let flags = file.flags();
+        drop(file);
+        flush();
+        assert_eq!(thing.released.load(Relaxed), 1);
+        assert_eq!(thing.flags.load(Relaxed), flags);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn a_file_that_does_not_open_is_not_released() {
+        let mount = mount();
+        let thing = Thing::new(UNOPENABLE);
+        let path = mount.path(&thing).unwrap();
+        assert_eq!(path.open(bindings::O_RDWR).err(), Some(EPERM));
+        assert_eq!(path.open_with(bindings::O_RDWR, 0).err(), Some(EPERM));
+        assert_eq!(mount.open(&thing, bindings::O_RDWR, 0).err(), Some(EPERM));
+        drop(path);
+        flush();
+        assert_eq!(thing.released.load(Relaxed), 0);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn a_file_may_be_opened_without_a_path() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let file = mount
+            .open(&thing, bindings::O_RDWR, bindings::O_EXCL)
+            .unwrap();
+        assert!(file.flags() & bindings::O_EXCL != 0);
+        assert_eq!(thing.refs(), 2);
+        drop(file);
+        flush();
+        assert_eq!(thing.refs(), 1);
+    }
+
+    #[test]
+    fn file_operations_find_the_object() {
+        let mount = mount();
+        let thing = Thing::new(42);
+        let file = mount.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
+        // SAFETY: The table is static and never written to.
+        let table = unsafe { &*FILES.as_ptr() };
+        // SAFETY: The file has this table; a null poll table is allowed.
+        let poll = unsafe { table.poll.unwrap()(file.as_ptr(), ptr::null_mut()) };
+        // SAFETY: The file has this table.
+        let ioctl = |cmd| unsafe { table.unlocked_ioctl.unwrap()(file.as_ptr(), cmd, 0) };
+        assert_eq!(poll, EPOLLIN);
+        assert_eq!(ioctl(1), 42);
+        assert_eq!(ioctl(2), 3);
+        assert_eq!(ioctl(3), ENOTTY.to_errno() as c_long);
+        assert_eq!(ioctl(4), file.flags() as c_long);
+        assert!(table.show_fdinfo.is_none());
+        #[cfg(CONFIG_COMPAT)]
+        {
+            // SAFETY: The file has this table.
+            let ioctl = |cmd| unsafe { table.compat_ioctl.unwrap()(file.as_ptr(), cmd, 0) };
+            assert_eq!(ioctl(32), 42);
+            assert_eq!(ioctl(1), ENOTTY.to_errno() as c_long);
+        }
+        drop(file);
+        flush();
+    }
+
+    #[test]
+    fn no_other_file_is_a_pidfd() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let file = mount.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
+        let reserved = FileDescriptorReservation::get_unused_fd_flags(0).unwrap();
+        let fd = reserved.reserved_fd();
+        reserved.fd_install(file);
+        assert_eq!(crate::pidfd::get_pid(fd).err(), Some(EBADF));
+        // SAFETY: The descriptor was installed just now.
+        assert_eq!(unsafe { bindings::close_fd(fd) }, 0);
+        flush();
+    }
+
+    /// The address of the queue that was waited on last.
+    static WAITED_ON: Atomic<usize> = Atomic::new(0);
+
+    /// # Safety
+    ///
+    /// Called by C to wait on `queue`.
+    unsafe extern "C" fn wait_on(
+        _file: *mut bindings::file,
+        queue: *mut bindings::wait_queue_head,
+        _table: *mut bindings::poll_table_struct,
+    ) {
+        WAITED_ON.store(queue as usize, Relaxed);
+    }
+
+    #[test]
+    fn who_polls_waits_on_the_queue_of_the_object() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let file = mount.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
+        let mut wait = bindings::poll_table_struct {
+            _qproc: Some(wait_on),
+            _key: EPOLLIN,
+        };
+        // SAFETY: The table is static and never written to.
+        let table = unsafe { &*FILES.as_ptr() };
+        // SAFETY: The file has this table, and the poll table is valid.
+        let poll = unsafe { table.poll.unwrap()(file.as_ptr(), &mut wait) };
+        assert_eq!(poll, EPOLLIN);
+        assert_eq!(WAITED_ON.load(Relaxed), thing.queue.get() as usize);
+        drop(file);
+        flush();
+    }
+
+    #[test]
+    fn a_clone_of_a_path_is_a_path() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        let other = path.clone();
+        assert_eq!(dentry(&path), dentry(&other));
+        drop(path);
+        assert_eq!(thing.refs(), 2);
+        assert!(!is_stashed_nowhere(&thing));
+        drop(other);
+        assert_eq!(thing.refs(), 1);
+    }
+
+    fn getattr(path: &Path) -> Result<bindings::kstat> {
+        let mut stat = MaybeUninit::zeroed();
+        // SAFETY: The path is valid, and `stat` ours to write.
+        to_result(unsafe { bindings::vfs_getattr(path.as_ptr(), stat.as_mut_ptr(), 0x7ff, 0) })?;
+        // SAFETY: Zeroes are a `kstat`.
+        Ok(unsafe { stat.assume_init() })
+    }
+
+    #[test]
+    fn inodes_say_what_they_are() {
+        let mount = mount();
+        let path = mount.path(&Thing::new(42)).unwrap();
+        let stat = getattr(&path).unwrap();
+        assert_eq!((stat.ino, stat.dev), (42, 7));
+        assert_eq!(stat.mode, 0o700);
+        // SAFETY: The dentry is valid, and has an inode.
+        let flags = unsafe { (*(*dentry(&path)).d_inode).i_flags };
+        assert_eq!(flags & (S_PRIVATE | S_IMMUTABLE), S_PRIVATE);
+    }
+
+    #[test]
+    fn inodes_need_not_say_what_they_are() {
+        let mount = mount();
+        let path = mount.path(&Thing::new(UNREADABLE)).unwrap();
+        assert_eq!(getattr(&path).err(), Some(EPERM));
+    }
+
+    #[test]
+    fn attributes_that_must_not_change_do_not() {
+        let mount = mount();
+        let path = mount.path(&Thing::new(1)).unwrap();
+        let setattr = InodeOperationsTable::<ThingFs>::TABLE.setattr.unwrap();
+        // SAFETY: The dentry is of an inode with this table.
+        let ret = unsafe { setattr(ptr::null_mut(), dentry(&path), ptr::null_mut()) };
+        assert_eq!(ret, EOPNOTSUPP.to_errno());
+    }
+
+    fn set(path: &Path, value: Option<&[u8]>, flags: u32) -> c_int {
+        let (ptr, len) = value.map_or((ptr::null(), 0), |v| (v.as_ptr(), v.len()));
+        // SAFETY: The dentry is valid; the VFS takes the inode's lock.
+        unsafe {
+            if value.is_none() {
+                return bindings::vfs_removexattr(
+                    &raw mut bindings::nop_mnt_idmap,
+                    dentry(path),
+                    c"trusted.a".as_char_ptr(),
+                );
+            }
+            bindings::vfs_setxattr(
+                &raw mut bindings::nop_mnt_idmap,
+                dentry(path),
+                c"trusted.a".as_char_ptr(),
+                ptr.cast(),
+                len,
+                flags as c_int,
+            )
+        }
+    }
+
+    fn get(path: &Path, buffer: &mut [u8]) -> isize {
+        // SAFETY: The dentry is valid, and there is room for what we say.
+        unsafe {
+            bindings::vfs_getxattr(
+                &raw mut bindings::nop_mnt_idmap,
+                dentry(path),
+                c"trusted.a".as_char_ptr(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+            )
+        }
+    }
+
+    #[test]
+    fn xattrs_are_set_read_listed_and_removed() {
+        use crate::fs::xattr::flags::*;
+
+        let mount = mount();
+        let path = mount.path(&Thing::new(1)).unwrap();
+        let mut buffer = [0; 16];
+
+        assert_eq!(get(&path, &mut buffer), ENODATA.to_errno() as isize);
+        assert_eq!(set(&path, Some(b"x"), XATTR_REPLACE), ENODATA.to_errno());
+        assert_eq!(set(&path, Some(b"one"), XATTR_CREATE), 0);
+        assert_eq!(set(&path, Some(b"two"), XATTR_CREATE), EEXIST.to_errno());
+        assert_eq!(get(&path, &mut buffer[..1]), ERANGE.to_errno() as isize);
+        assert_eq!(get(&path, &mut buffer), 3);
+        assert_eq!(&buffer[..3], b"one");
+        assert_eq!(set(&path, Some(b""), 0), 0);
+        assert_eq!(get(&path, &mut buffer), 0);
+
+        // SAFETY: The dentry is valid, and there is room for what we say.
+        let listed = unsafe {
+            bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), buffer.len())
+        };
+        assert_eq!(&buffer[..listed as usize], b"trusted.a\0");
+        // SAFETY: As above.
+        let short =
+            unsafe { bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), 3) };
+        assert_eq!(short, ERANGE.to_errno() as isize);
+
+        assert_eq!(set(&path, None, 0), 0);
+        assert_eq!(get(&path, &mut buffer), ENODATA.to_errno() as isize);
+    }
+
+    /// C gives as much of its buffer to user space as it is told of.
+    #[test]
+    fn no_more_is_told_of_xattrs_than_there_is_room_for() {
+        let mount = mount();
+        let path = mount.path(&Thing::new(BOASTFUL)).unwrap();
+        let mut buffer = [0; 17];
+
+        assert_eq!(get(&path, &mut buffer), 17);
+        assert_eq!(get(&path, &mut buffer[..16]), ERANGE.to_errno() as isize);
+        for (len, want) in [(17, 17), (16, ERANGE.to_errno() as isize)] {
+            // SAFETY: The dentry is valid, and there is room for what we say.
+            let listed =
+                unsafe { bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), len) };
+            assert_eq!(listed, want);
+        }
+        assert_eq!(checked_len(true, 0, usize::MAX), Err(E2BIG));
+    }
+
+    #[test]
+    fn handles_name_objects() {
+        let mount = mount();
+        let path = mount.path(&Thing::new(42)).unwrap();
+        let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
+        let (encode, decode) = (table.encode_fh.unwrap(), table.fh_to_dentry.unwrap());
+        // SAFETY: The dentry is valid.
+        let (inode, sb) = unsafe { ((*dentry(&path)).d_inode, (*dentry(&path)).d_sb) };
+        let mut words = [0u32; 2];
+        let mut handle = |len: c_int| {
+            let mut len = len;
+            // SAFETY: The inode is of this file system, and there is room for two words.
+            let kind = unsafe { encode(inode, words.as_mut_ptr(), &mut len, ptr::null_mut()) };
+            (kind, len, words)
+        };
+
+        assert_eq!(handle(1).0, 0xff);
+        assert_eq!(handle(1).1, 2);
+        let (kind, len, mut words) = handle(2);
+        assert_eq!((kind, len), (FILEID_KERNFS.into(), 2));
+
+        let mut find = |number: u64, len, kind| {
+            words = [number as u32, (number >> 32) as u32];
+            // SAFETY: The super block is of this file system, and there are two words.
+            unsafe { decode(sb, words.as_mut_ptr().cast(), len, kind) }
+        };
+        assert!(find(42, 1, kind).is_null());
+        assert!(find(42, 2, kind + 1).is_null());
+        assert_eq!(find(UNKNOWN, 2, kind), ESTALE.to_ptr());
+        assert_eq!(find(UNSTASHED, 2, kind), EINVAL.to_ptr());
+        let found = find(43, 2, kind);
+        // SAFETY: A dentry was found, with a reference that is ours.
+        assert_eq!(unsafe { (*(*found).d_inode).i_ino }, 43);
+        // SAFETY: As above.
+        unsafe { bindings::dput(found) };
+    }
+
+    #[test]
+    fn handles_are_opened_by_who_may() {
+        let mount = mount();
+        let thing = Thing::new(1);
+        let path = mount.path(&thing).unwrap();
+        let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
+        // SAFETY: The function does not look at the context.
+        let permission = |flags| unsafe { table.permission.unwrap()(ptr::null_mut(), flags) };
+        assert_eq!(permission(0), 0);
+        assert_eq!(permission(1), EPERM.to_errno());
+        // SAFETY: The path is valid.
+        let file = unsafe { table.open.unwrap()(path.as_ptr(), 0) };
+        assert_eq!(thing.opened.load(Relaxed), 1);
+        // SAFETY: It was opened, and the reference is ours.
+        unsafe { bindings::fput(file) };
+        flush();
+        assert_eq!(thing.released.load(Relaxed), 1);
+
+        let path = mount.path(&Thing::new(UNOPENABLE)).unwrap();
+        // SAFETY: The path is valid.
+        let file = unsafe { table.open.unwrap()(path.as_ptr(), 0) };
+        assert_eq!(file, EPERM.to_ptr());
+    }
+
+    #[test]
+    fn the_root_is_a_directory_with_nothing_in_it() {
+        let mount = mount();
+        let root = mount.root();
+        let mut stat = MaybeUninit::<bindings::kstatfs>::zeroed();
+        // SAFETY: The path is valid, and `stat` ours to write.
+        let ret = unsafe { bindings::vfs_statfs(root.as_ptr(), stat.as_mut_ptr()) };
+        assert_eq!(ret, 0);
+        // SAFETY: Zeroes are a `kstatfs`.
+        let stat = unsafe { stat.assume_init() };
+        assert_eq!(stat.f_type, 0x7e57);
+        // SAFETY: Any device will do.
+        let fsid = unsafe { bindings::dev_to_fsid(mount.super_block().device() + 1) };
+        assert_eq!(stat.f_fsid.val, fsid.val);
+    }
+
+    #[test]
+    fn paths_say_what_they_stand_for() {
+        let mount = mount();
+        let path = mount.path(&Thing::new(1)).unwrap();
+        let mut buffer = [0u8; 32];
+        // SAFETY: The path is valid, and there is room for what we say.
+        let name = unsafe { bindings::d_path(path.as_ptr(), buffer.as_mut_ptr().cast(), 32) };
+        // SAFETY: The name is nul-terminated, and in the buffer.
+        assert_eq!(unsafe { CStr::from_char_ptr(name) }, c"thing:[%s]");
+    }
+}
