@@ -383,7 +383,7 @@ active proctype reader_by_rust() {
 	bool exit, gone, ok;
 	byte me = RUST;
 
-	/* PidFdFile::create() */
+	/* create() in file.rs */
 	register_by_rust(ok);
 	if
 	:: !ok ->
@@ -392,7 +392,7 @@ active proctype reader_by_rust() {
 	:: else
 	fi;
 
-	/* PidFdFile::poll() */
+	/* PidFs::poll() */
 	lock(PID_LOCK);
 	queued = true;
 	unlock(PID_LOCK);
@@ -406,7 +406,7 @@ active proctype reader_by_rust() {
 		woken = false
 	od;
 
-	/* Info::collect() */
+	/* Snapshot::take() */
 again:
 #ifdef MISTAKE_NO_RMB
 	known = load(R_MASK);

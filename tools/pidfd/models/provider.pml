@@ -192,7 +192,7 @@ proctype caller(byte me) {
 				if
 				:: m != C ->
 					m = static_call;
-					/* RustProvider::alloc_file() */
+					/* PidFs::alloc_file() */
 					new_inode(m, ok);
 					if
 					:: ok -> dentry_open(m)

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The stashed dentry, by which all files of one object share an inode, and the shelf,
+ * The stashed dentry, by which all files of one object share an inode, and the free list,
  * from which it goes to the next object: rust/kernel/fs/{dentry.rs,pseudo.rs,
- * pseudo/shelf.rs}, against dput().
+ * pseudo/free_list.rs}, against dput().
  *
  * USERS open a file of one of OBJECTS, use it and close it. Each makes one dentry at
  * most. The last close races with who asks again, and with who asks for another
- * object. All are on one CPU, and so have one shelf: there is no more to share.
+ * object. All are on one CPU, and so share one free list.
  */
 
 /* Three leave nothing out that four have been seen to do; but a wrong prune takes four. */
@@ -32,7 +32,7 @@ bool closing[USERS];	/* is __fput() at work on its inode, after release()? */
 bool made[USERS];
 bool freed[USERS];
 
-/* The shelf. */
+/* The free list. */
 byte top = NONE;
 byte next[USERS];
 
@@ -236,7 +236,7 @@ inline publish(d) {
 	od
 }
 
-/* Shelves::take(): preemption is disabled. */
+/* FreeLists::take(): preemption is disabled. */
 inline take() {
 	d_step {
 		if
@@ -273,7 +273,7 @@ inline retire(d) {
 			old = i_private[d];
 			i_private[d] = NONE
 		}
-		/* Shelves::put(), which may find no room; and put_data() */
+		/* FreeLists::add(), which may find the list full; and put_data() */
 		if
 		:: d_step { next[d] = top; top = d; d_fsdata[d] = NONE }
 		:: d_fsdata[d] = NONE; dput(d)
@@ -296,11 +296,11 @@ proctype user(byte me) {
 		take();
 		if
 		:: mine != NONE ->
-			/* PseudoFs::renew() */
+			/* PseudoFs::reuse() */
 			assert(i_private[mine] == NONE && !closing[mine] && !freed[mine]);
 			i_private[mine] = object_of(me)
 		:: else ->
-			/* Mount::fresh() */
+			/* Mount::alloc_dentry() */
 			mine = me;
 			d_step {
 				made[me] = true;
@@ -360,7 +360,7 @@ init {
 	}
 	_nr_pr == 1;
 
-	/* Shelves::free() */
+	/* FreeLists::free() */
 	do
 	:: top != NONE ->
 		assert(count[top] == 1);

@@ -24,27 +24,27 @@ struct targets {
 	int sockets[2];
 	/* The child of a clone that succeeded. */
 	pid_t child;
-	/* What was on this CPU's shelf. */
-	int shelf[40];
+	/* Pidfds that have emptied the free list of this CPU. */
+	int free_list[40];
 };
 
 /*
- * A first pidfd that finds a dentry on the shelf allocates less, and so can fail in
- * fewer places. First pidfds of kernel threads take all that is there.
+ * A first pidfd that takes a dentry from the free list has fewer allocations that can
+ * fail. First pidfds of kernel threads empty the list.
  */
-static void empty_shelf(struct targets *t)
+static void empty_free_list(struct targets *t)
 {
 	pid_t pid = 2;
 
 	stay_on_cpu(0);
-	for (size_t i = 0; i < ARRAY_SIZE(t->shelf); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(t->free_list); i++) {
 		do {
-			t->shelf[i] = sys_pidfd_open(pid++, 0);
-		} while (t->shelf[i] < 0 && pid < 1000);
+			t->free_list[i] = sys_pidfd_open(pid++, 0);
+		} while (t->free_list[i] < 0 && pid < 1000);
 	}
 }
 
-/* Closes a descriptor; what it leaves over is freed, not put on the shelf. */
+/* Closes a pidfd; its dentry is freed, and not added to the free list. */
 static void close_for_good(int fd)
 {
 	flock(fd, LOCK_SH);
@@ -418,7 +418,7 @@ FIXTURE_SETUP(faults)
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, t->sockets));
 	ASSERT_EQ(0, pass_pidfds(t->sockets[0], 1));
 	snprintf(t->path, sizeof(t->path), "/proc/self/fd/%d", t->peer.pidfd);
-	empty_shelf(t);
+	empty_free_list(t);
 	self->reason = start_faults(&self->faults);
 }
 
@@ -432,8 +432,8 @@ FIXTURE_TEARDOWN(faults)
 	end_peer(&t->zombie);
 	end_peer(&t->reaped);
 	end_peer(&t->plain);
-	for (size_t i = 0; i < ARRAY_SIZE(t->shelf); i++)
-		close(t->shelf[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(t->free_list); i++)
+		close(t->free_list[i]);
 	close(t->sockets[0]);
 	close(t->sockets[1]);
 	rust_teardown(_metadata, &self->before);
