@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The end of fs/pidfs.c in a kernel with pidfd providers: what a provider needs
- * of C's state of a pid, which nobody else can see.
+ * Included at the end of fs/pidfs.c: access of a pidfd provider to the C state of a
+ * pid, which is private to that file.
  */
 
 /* Held, below the lock of an inode, to change extended attributes of a pidfd. */
@@ -15,16 +15,16 @@ struct pid *pidfs_find_pid(u64 ino)
 	return rhashtable_lookup(&pidfs_ino_ht, &ino, pidfs_ino_ht_params);
 }
 
-/* Was the pid of @attr, which is not NULL, reaped? */
+/* True if the pid of @attr was reaped. @attr is not NULL. */
 bool pidfs_attr_gone(const struct pidfs_attr *attr)
 {
 	return IS_ERR(attr) || test_bit(PIDFS_ATTR_BIT_EXIT, &attr->attr_mask);
 }
 
 /*
- * Start @record from what C knows. The caller holds pid->wait_pidfd.lock, and
- * @attr is no error pointer. C may be writing an exit or a coredump meanwhile: who
- * does writes it to the record as well afterwards.
+ * Initialise @record from the C state. The caller holds pid->wait_pidfd.lock, and
+ * @attr is no error pointer. If C is writing an exit or a coredump at this time, the
+ * writer updates the record afterwards, see pidfd_provider_exit().
  */
 void pidfs_attr_to_record(struct pidfs_attr *attr, struct pidfd_record *record)
 {
@@ -45,7 +45,7 @@ void pidfs_attr_to_record(struct pidfs_attr *attr, struct pidfd_record *record)
 	}
 }
 
-/* Start @attr, which nobody can see yet, from what Rust knows; locked as above. */
+/* Initialise @attr, which is not visible yet, from the record. Locking as above. */
 void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr)
 {
 	const struct pidfd_record *record = pid->record;
@@ -69,7 +69,7 @@ void pidfs_record_to_attr(struct pid *pid, struct pidfs_attr *attr)
 /* One cache serves both sides, so that they can share attributes. */
 struct simple_xattr_cache *const pidfs_xattr_cache = &pidfs_xa_cache;
 
-/* By which st_dev tells pidfds from other files. */
+/* The device number that st_dev reports for each pidfd. */
 dev_t pidfs_device __ro_after_init;
 
 /* pidfs_init() comes before all initcalls. */

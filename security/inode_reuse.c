@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Inodes that go from one object to the next without being freed.
+ * Inodes that a file system reuses for another object without freeing them.
  *
- * A security module must not be able to tell such an inode from a new one: the
- * blob has to be as security_inode_alloc() leaves it, on behalf of the task that
- * uses the inode next.
+ * The blob of a reused inode must equal that of a new inode: its content is that of
+ * security_inode_alloc(), on behalf of the task that uses the inode next.
  *
- * What each module keeps in the blob of an S_PRIVATE inode, and when:
+ * The content of the blob of an S_PRIVATE inode, for each module:
  *
  * ============ ==============================================================
  * bpf          storage that a program or bpf(2) attaches: checked
@@ -18,9 +17,9 @@
  * smack        label of the task that allocated the inode
  * ============ ==============================================================
  *
- * AppArmor, TOMOYO and the smaller modules keep nothing in inodes. With SELinux,
- * Smack, or a module that is not known here, the blob is freed and allocated
- * again. The hooks of BPF programs run in either case.
+ * AppArmor, TOMOYO and the smaller modules have no blob in inodes. With SELinux,
+ * Smack, or an unknown module, the blob is freed and allocated again. The hooks of
+ * BPF programs run in either case.
  */
 
 #include <linux/bpf_lsm.h>
@@ -35,19 +34,19 @@
 #include "landlock/fs.h"
 #endif
 
-/* Whether each active module is one whose blob does not depend on the task. */
+/* True if no active module has a blob that depends on the allocating task. */
 static bool blobs_are_inert __ro_after_init;
 static bool bpf_is_active __ro_after_init;
 static bool landlock_is_active __ro_after_init;
 
 /**
- * security_inode_is_reusable - check that modules have attached nothing
+ * security_inode_is_reusable - check for state that modules have attached
  * @inode: an S_PRIVATE inode that only the caller uses
  *
  * Any context.
  *
- * Return: false if a module keeps something for @inode that has to be released
- * when the object of @inode goes.
+ * Return: false if a module has attached state to @inode, which must be released
+ * together with the object of @inode.
  */
 bool security_inode_is_reusable(const struct inode *inode)
 {
@@ -64,7 +63,7 @@ bool security_inode_is_reusable(const struct inode *inode)
 	return true;
 }
 
-/* As a new inode is when its blob is allocated: a program may look. */
+/* Reset the fields that a BPF program sees while the blob of a new inode is allocated. */
 static void forget_object(struct inode *inode)
 {
 	inode->i_ino = 0;
@@ -72,7 +71,7 @@ static void forget_object(struct inode *inode)
 	inode->i_mode = 0;
 }
 
-/* Free the blob and allocate another one. On error the old one stays. */
+/* Free the blob and allocate another one. Keep the old one on error. */
 static int security_inode_replace(struct inode *inode)
 {
 	void *old = inode->i_security, *new;
@@ -91,15 +90,15 @@ static int security_inode_replace(struct inode *inode)
 }
 
 /**
- * security_inode_reuse - make the blob as that of a new inode
+ * security_inode_reuse - make the blob equal to that of a new inode
  * @inode: an S_PRIVATE inode that only the caller uses, and for which
- *         security_inode_is_reusable() was true since its last user was gone
+ *         security_inode_is_reusable() was true after its last user
  *
- * On behalf of the current task. The number, flags and mode of @inode are the
- * caller's to set again. Process context, may sleep.
+ * The current task is the one that allocates the blob. The caller sets the number,
+ * flags and mode of @inode again. Process context, may sleep.
  *
- * Return: 0, -ENOMEM, or the error of a BPF program. The inode can then only be
- * freed.
+ * Return: 0, -ENOMEM, or the error of a BPF program. After an error, the caller can
+ * only free the inode.
  */
 int security_inode_reuse(struct inode *inode)
 {
@@ -108,7 +107,7 @@ int security_inode_reuse(struct inode *inode)
 #ifdef CONFIG_BPF_LSM
 	if (bpf_is_active) {
 		bpf_lsm_inode_free_security(inode);
-		/* A program may have attached something even now. */
+		/* A program may have attached storage in the meantime. */
 		if (unlikely(rcu_access_pointer(bpf_inode(inode)->storage)))
 			return security_inode_replace(inode);
 		forget_object(inode);

@@ -3,9 +3,8 @@
 #define _LINUX_INODE_REUSE_H
 
 /*
- * An inode that a file system keeps after its last user is gone, and gives to
- * another object later, still has the blob of the security modules. See
- * security/inode_reuse.c.
+ * Security modules and inodes that a file system reuses for another object without
+ * freeing them. See security/inode_reuse.c.
  */
 
 #include <linux/types.h>

@@ -3,55 +3,52 @@
 #define _LINUX_PIDFD_PROVIDER_H
 
 /*
- * A pidfd provider makes the files behind pid file descriptors in place of
- * fs/pidfs.c. At most one is registered at a time. Without one, each call below
- * is a direct call of the C code.
+ * A pidfd provider makes the files of pid file descriptors in place of fs/pidfs.c.
+ * At most one provider is registered at a time. Without one, each call below is a
+ * direct call of the C code.
  *
  * Life cycle
  *
  *   idle --register--> serving --unregister--> idle
  *
- * A provider usually lives in a module and may go away while every CPU makes
- * pidfds. What keeps a CPU from running in unloaded code:
+ * A provider usually lives in a module, which may be unloaded while every CPU makes
+ * pidfds. These rules prevent that a CPU runs code of the unloaded module:
  *
- * - A call enters the provider only in a section of SRCU, in which it has found that
- *   the provider is still the registered one, and the section lasts until the call
- *   has returned. It may sleep: making a file allocates, writing to the caller's
- *   memory faults.
- * - pidfd_provider_unregister() first takes the provider away from new callers, and
- *   waits until all sections have ended that may have found it before. It is called
- *   by the module's exit function, and so the module is there until then.
- * - Only then do the static calls point back to C. Nobody is on the way from a
- *   check to a call: that way is part of a section.
- * - A module that is about to go, but has not unregistered yet, gives no more
- *   references to itself, and an inode would need one. The provider then returns
- *   -ENODEV, and C serves the call.
- * - An inode that stands for a pid keeps the module, and files and paths keep the
- *   inode: the module cannot be unloaded before the last of its pidfds is gone. The
- *   file_operations have no owner, so that a further pidfd of a pid does not touch
- *   the module's reference count. What is left of ->release() when the inode has
- *   gone is under the protection of the mount, see rust/kernel/fs/pseudo.rs.
+ * - A caller looks up the registered provider and calls it in one SRCU read-side
+ *   section. The provider may sleep: it allocates the file, and writes to the
+ *   memory of the caller.
+ * - pidfd_provider_unregister() hides the provider from new callers, and then waits
+ *   for all sections that may have found it. The module's exit function calls it, so
+ *   the module stays until these sections have ended.
+ * - The static calls point back to the C code only after that. No caller is between
+ *   the lookup and the call, because both are in one section.
+ * - A module whose unload has begun refuses references before it unregisters. A new
+ *   inode needs a reference, so the provider returns -ENODEV, and C serves the call.
+ * - The inode of a pid holds the module, and files and paths hold the inode. So the
+ *   unload fails while a pidfd exists. The file_operations have no owner: a further
+ *   pidfd of a pid does not write to the module's reference count. The last steps
+ *   of ->release(), after the inode has gone, rely on the mount instead, see
+ *   rust/kernel/fs/pseudo.rs.
  *
- * Register as the last step of the module's init function and unregister as the
+ * A module registers as the last step of its init function, and unregisters as the
  * first step of its exit function.
  *
  * Two pointers in struct pid
  *
- * C keeps what it knows of a pid in pid->attr, Rust in pid->record. Each is set
- * when the first pidfd of the pid is asked for on that side, and then stays until
- * the pid is freed. What each side writes:
+ * pid->attr is the C state of a pid, and pid->record is the Rust state. The first
+ * request for a pidfd on either side sets its pointer, which stays until the pid is
+ * freed:
  *
- * - Whoever comes second starts from what the first has: an exit, a coredump.
- * - An exit and a coredump are written to whichever of the two is there, be the
- *   provider registered or not.
- * - There is one set of extended attributes, that of whoever came first.
- * - A pid that is reaped before anyone came has the error pointer -ESRCH in its
- *   pointers, and there are no pidfds of it.
+ * - The second of the two is initialised with the exit and the coredump of the first.
+ * - An exit and a coredump are written to both, whether a provider is registered or
+ *   not.
+ * - Both share the extended attributes of the first.
+ * - If a pid is reaped before the first request, both pointers are set to the error
+ *   pointer -ESRCH, and no pidfd of it can be made.
  *
- * So neither side ever knows less than the other, and to load or to unload the
- * provider moves nothing. pid->wait_pidfd.lock serialises all that sets the two
- * pointers and all that looks at both. The code that works on records is built
- * in: rust/kernel/pid/record.rs.
+ * So both sides have the same information, and a load or an unload moves no state.
+ * pid->wait_pidfd.lock serialises each change of the two pointers, and each access
+ * to both. The code that accesses records is built in: rust/kernel/pid/record.rs.
  */
 
 #include <linux/cleanup.h>
@@ -82,14 +79,13 @@ struct task_struct;
 #define PIDFD_RECORD_COREDUMP	0x2
 
 /**
- * struct pidfd_record - what stays known of a pid for the provider's pidfds
- * @stashed:		the dentry that all of the provider's pidfds of this pid
- *			share, as long as there is one
- * @free:		for pidfd_record_free(), when there is none any more
- * @xattrs:		list of the pid's extended attributes: @own_xattrs, or C's
- * @own_xattrs:		where they are if the record came first
- * @mask:		which of the following are there, PIDFD_RECORD_*; set after
- *			them with release semantics
+ * struct pidfd_record - state of a pid for the pidfds of a provider
+ * @stashed:		dentry that all pidfds of this pid share, or NULL
+ * @free:		list entry of pidfd_record_free(); unused before
+ * @xattrs:		list of the extended attributes: @own_xattrs, or that of C
+ * @own_xattrs:		the list, if the record came before the C state
+ * @mask:		PIDFD_RECORD_* bits of the valid fields below; stored with release
+ *			semantics after these fields
  * @exit_code:		wait status
  * @cgroupid:		id of the cgroup in the default hierarchy at exit
  * @coredump_mask:	PIDFD_COREDUMP* flags
@@ -112,27 +108,27 @@ struct pidfd_record {
 };
 
 /**
- * struct pidfd_provider - what makes and recognises pidfds
- * @owner:	module that holds the functions below, NULL when built in
+ * struct pidfd_provider - an implementation of pidfds
+ * @owner:	module that contains the functions below, NULL if they are built in
  * @fops:	file operations of the provider's files, and of no other file.
- *		i_private of such a file's inode is the struct pid it refers to,
- *		from before the file is visible until after ->release().
+ *		i_private of the inode of such a file is its struct pid, from before
+ *		the file is visible until after ->release().
  * @alloc_file:	make a file for @pid. Flags are PIDFD_THREAD, PIDFD_NONBLOCK,
  *		PIDFD_STALE, PIDFD_AUTOKILL and O_RDWR. Returns the file or an
- *		ERR_PTR(): -ESRCH if the process was reaped before anyone had a
- *		pidfd of it, -ENOMEM, -ENFILE. Called in process context, may
- *		sleep. -ENODEV lets C serve the call.
+ *		ERR_PTR(): -ESRCH if the process was reaped before a pidfd of it
+ *		was made, -ENOMEM, -ENFILE. Process context, may sleep. C serves
+ *		the call on -ENODEV.
  * @clone:	serve CLONE_PIDFD: reserve a descriptor (O_CLOEXEC) in the table of
  *		the calling task, make the file, and write the number to @upidfd.
  *		Returns the descriptor with the file in @ret_file; the caller
  *		installs the two or undoes both with put_unused_fd() and fput().
- *		On error (-EMFILE, -EFAULT, and those of @alloc_file) nothing is
- *		left behind. @pid has no task yet. Called in process context, may
- *		sleep. -ENODEV lets C serve the call.
- * @get_root:	the root of the file system in which the provider's files are,
- *		with a reference, for the caller to path_put().
+ *		An error (-EMFILE, -EFAULT, and those of @alloc_file) leaves
+ *		nothing behind. @pid has no task yet. Process context, may sleep.
+ *		C serves the call on -ENODEV.
+ * @get_root:	set the path to the root of the file system of the provider's
+ *		files, with a reference that the caller drops with path_put().
  *
- * Each function gets the struct itself, by which it finds what else the provider has.
+ * Each function gets the struct, and finds the other data of the provider by it.
  */
 struct pidfd_provider {
 	struct module *owner;
@@ -149,7 +145,7 @@ struct pidfd_provider {
 int pidfd_provider_register(const struct pidfd_provider *provider);
 void pidfd_provider_unregister(const struct pidfd_provider *provider);
 
-/* For the hooks in C; see kernel/pidfd/provider.c. */
+/* Called by the hooks; see kernel/pidfd/provider.c. */
 struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags);
 int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 			 int __user *upidfd, struct file **ret_file);
@@ -163,17 +159,17 @@ void pidfd_provider_coredump(const struct coredump_params *cprm);
 extern const struct file_operations *pidfd_provider_fops;
 
 /**
- * pidfd_provider_is_pidfd - is this file a pidfd?
+ * pidfd_provider_is_pidfd - check whether a file is a pidfd
  * @file: any open file
  * @fops: file operations of C's pidfds
  *
- * The inode of a provider's file keeps the provider's module, and so its file
- * operations, in place: if the addresses are equal, it is the provider's file.
- * While it is open, the provider is registered. (The static key does not show
- * that: it is switched on in one place after the other.)
+ * The inode of a provider's file holds the provider's module, so the file operations
+ * stay valid: a file with the same address is a file of the provider. The provider
+ * is registered while such a file is open. The static key does not show that,
+ * because it is enabled at one call site after the other.
  *
- * Return: whether i_private of the file's inode is the struct pid that a pidfd
- * refers to, valid as long as @file.
+ * Return: true if i_private of the file's inode is the struct pid of a pidfd, which
+ * is valid as long as @file.
  */
 static inline bool pidfd_provider_is_pidfd(const struct file *file,
 					   const struct file_operations *fops)
@@ -184,16 +180,16 @@ static inline bool pidfd_provider_is_pidfd(const struct file *file,
 }
 
 /*
- * Get @root of the provider, if one is registered and @wanted says so, and keep the
- * provider's module to the end of a scope.
+ * If @wanted is true and a provider is registered, get @root of it, and hold its
+ * module until the end of the scope.
  */
 const struct pidfd_provider *pidfd_provider_hold(bool wanted, struct path *root);
 void pidfd_provider_put(const struct pidfd_provider *provider);
 
-/* For C's extended attributes, which both sides share. */
+/* The extended attributes, which both sides share. */
 struct list_head *pidfd_provider_xattrs(struct pid *pid, struct list_head *attr_xattrs);
 
-/* The type of the provider's file system; it stays when the provider goes. */
+/* The type of the provider's file system, which is built in. */
 extern struct file_system_type pidfd_provider_fs_type;
 
 int task_wait_status(const struct task_struct *task);
@@ -202,7 +198,7 @@ int task_wait_status(const struct task_struct *task);
 struct pidfd_record *pidfd_record_alloc(gfp_t gfp);
 void pidfd_record_free(struct pidfd_record *record);
 
-/* Does Rust know @pid as one that has not been reaped? */
+/* True if @pid has a record, and has not been reaped. */
 bool pidfd_provider_knows(struct pid *pid);
 
 /* The Rust side; see rust/kernel/pid/record.rs. */
@@ -212,7 +208,7 @@ void rust_pid_coredump(struct pid *pid, unsigned int dumpable,
 		       const struct kernel_siginfo *info);
 void rust_pid_free(struct pid *pid);
 
-/* What Rust needs of C's state; see fs/pidfs_provider.c. */
+/* Access of Rust to the C state; see fs/pidfs_provider.c. */
 struct pid *pidfs_find_pid(u64 ino);
 bool pidfs_attr_gone(const struct pidfs_attr *attr);
 void pidfs_attr_to_record(struct pidfs_attr *attr, struct pidfd_record *record);
@@ -221,7 +217,7 @@ extern struct simple_xattr_cache *const pidfs_xattr_cache;
 extern dev_t pidfs_device;
 
 /**
- * struct pidfd_counts - how many pidfds of a provider each CPU has made
+ * struct pidfd_counts - number of pidfds of a provider, for each CPU
  * @created:	pidfds that were opened on this CPU
  * @released:	pidfds that were released on this CPU
  */
@@ -236,7 +232,7 @@ void pidfd_counts_remove(struct dentry *dir);
 
 #else /* !CONFIG_RUST */
 
-/* There can be no provider: each hook is the C code. */
+/* Without Rust, no provider exists, and each hook is the C code. */
 
 #define pidfd_provider_alloc_file(pid, flags)	pidfs_alloc_file(pid, flags)
 #define pidfd_provider_clone(pid, flags, upidfd, ret_file) \

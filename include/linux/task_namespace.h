@@ -2,7 +2,7 @@
 #ifndef _LINUX_TASK_NAMESPACE_H
 #define _LINUX_TASK_NAMESPACE_H
 
-/* Which of a task's namespaces; for rust/kernel/namespace.rs. */
+/* The namespaces of a task, for rust/kernel/namespace.rs. */
 enum task_ns {
 	TASK_NS_CGROUP,
 	TASK_NS_IPC,

@@ -9,10 +9,10 @@
 #include <linux/uaccess.h>
 
 /**
- * pidfd_clone - make the pidfd that CLONE_PIDFD asks for, by fs/pidfs.c
- * @pid:      the new child's, without a task so far
+ * pidfd_clone - make the pidfd for CLONE_PIDFD with fs/pidfs.c
+ * @pid:      pid of the new child, which no task uses yet
  * @flags:    as for pidfd_prepare()
- * @upidfd:   where to write the descriptor's number
+ * @upidfd:   address to which the descriptor's number is written
  * @ret_file: set to the file on success
  *
  * Process context, may sleep.

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How many pidfds a provider has made, and how many of them are open.
+ * The numbers of pidfds that a provider has made and that are open.
  *
- * Counters and files are in the kernel, not in the provider's module: a process
- * that has a file open, or whose memory stalls a read of it, delays no unload.
+ * Counters and files are built in. A process that has a file open, or whose memory
+ * stalls a read of it, does not delay an unload of the provider.
  */
 
 #include <linux/cpumask.h>
@@ -31,7 +31,7 @@ static bool pidfd_counts_removed(const struct seq_file *m)
 	return d_unlinked(file_dentry(m->file));
 }
 
-/* The private data is how many had been created before the file was. */
+/* The private data is the number of pidfds created before the file. */
 static int pidfd_counts_created_show(struct seq_file *m, void *v)
 {
 	if (pidfd_counts_removed(m))
@@ -49,24 +49,24 @@ static int pidfd_counts_open_show(struct seq_file *m, void *v)
 		return -EIO;
 
 	released = pidfd_counts_sum(&pidfd_counts.released);
-	/* In this order: what is released meanwhile does not count. */
+	/* Read the second count last: a pidfd is created before it is released. */
 	smp_rmb();
 	created = pidfd_counts_sum(&pidfd_counts.created);
-	/* Another CPU may see the two counts of one pidfd in either order. */
+	/* The two counts of one pidfd may become visible in either order. */
 	seq_printf(m, "%lu\n", created > released ? created - released : 0);
 	return 0;
 }
 
 /*
- * A read copies the number to user space without a reference that
- * debugfs_remove() would wait for; an open() has one.
+ * debugfs_remove() waits for an open(), and not for a read: a read copies the number
+ * to user space without a reference to the file.
  */
 DEFINE_SHOW_ATTRIBUTE(pidfd_counts_created);
 DEFINE_SHOW_ATTRIBUTE(pidfd_counts_open);
 
 /**
  * pidfd_counts_create - create the files created and open in debugfs
- * @name: name of the directory in which they are
+ * @name: name of their directory
  *
  * The number of pidfds created starts from 0. Process context, may sleep.
  *
@@ -83,10 +83,10 @@ struct dentry *pidfd_counts_create(const char *name)
 }
 
 /**
- * pidfd_counts_remove - remove what pidfd_counts_create() has created
- * @dir: its result
+ * pidfd_counts_remove - remove the files created and open
+ * @dir: directory that pidfd_counts_create() returned
  *
- * A read of a file that is still open fails with -EIO. Process context, may sleep.
+ * A later read of an open file fails with -EIO. Process context, may sleep.
  */
 void pidfd_counts_remove(struct dentry *dir)
 {

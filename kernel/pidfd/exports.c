@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What rust_pidfd needs of the VFS and of us, beyond what all modules get.
+ * Symbols that are exported to rust_pidfd and to no other module.
  */
 
 #include <linux/dcache.h>

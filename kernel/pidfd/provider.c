@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Pidfd providers: who makes and recognises pid file descriptors.
+ * Pidfd providers: implementations of pid file descriptors.
  *
- * include/linux/pidfd_provider.h tells the life cycle and why it is safe.
+ * See include/linux/pidfd_provider.h for the life cycle.
  */
 
 #include <linux/cleanup.h>
@@ -37,13 +37,13 @@ static DEFINE_MUTEX(pidfd_provider_lock);
 
 static const struct pidfd_provider __rcu *pidfd_provider;
 
-/* file_operations of the registered provider; matches no file when NULL. */
+/* file_operations of the registered provider. NULL matches no file. */
 const struct file_operations *pidfd_provider_fops;
 
-/* On while a provider is registered. */
+/* Enabled while a provider is registered. */
 static DEFINE_STATIC_KEY_FALSE(pidfd_provider_key);
 
-/* What serves when no provider does. */
+/* The C code, which serves without a provider. */
 
 static struct file *pidfd_alloc_file_c(const struct pidfd_provider *provider,
 				       struct pid *pid, unsigned int flags)
@@ -61,8 +61,8 @@ DEFINE_STATIC_CALL(pidfd_alloc_file, pidfd_alloc_file_c);
 DEFINE_STATIC_CALL(pidfd_clone, pidfd_clone_c);
 
 /*
- * A static call that is not inlined reads its target from memory at some other
- * time than the caller has read @provider.
+ * A static call that is not inlined reads its target from memory, and may find that
+ * of another provider than @provider. Use the function of @provider then.
  */
 static __always_inline struct file *
 provider_alloc_file(const struct pidfd_provider *provider, struct pid *pid,
@@ -90,20 +90,21 @@ provider_clone(const struct pidfd_provider *provider, struct pid *pid,
 #endif
 }
 
-/* Who looks at the provider, or calls it, is in a section of this. */
+/* Protects the lookup of the provider and the call. */
 DEFINE_STATIC_SRCU_FAST(pidfd_provider_srcu);
 
 /**
- * pidfd_provider_hold - get the registered provider's root, and keep its module
- * @wanted: whether to do so at all
- * @root:   set to the root of the file system in which the provider's file handles
- *          are opened, with a reference, which the caller drops before it calls
- *          pidfd_provider_put()
+ * pidfd_provider_hold - hold the provider's module, and get the provider's root
+ * @wanted: false if C serves the call
+ * @root:   set to the root of the provider's file system, below which file handles are
+ *          opened; the caller drops the reference before pidfd_provider_put()
  *
- * The module is kept first: a provider waits for the last reference to its root
- * when it is unregistered, and so a module that is about to go gives none.
+ * The module comes first. Unregistration waits for the last reference to the root, so
+ * no reference is given after an unload has begun.
  *
- * Return: the provider, or NULL, and no root, when C has to serve the call.
+ * Process context, may sleep.
+ *
+ * Return: the provider; or NULL, with @root unchanged, if C serves the call.
  */
 const struct pidfd_provider *pidfd_provider_hold(bool wanted, struct path *root)
 {
@@ -121,8 +122,10 @@ const struct pidfd_provider *pidfd_provider_hold(bool wanted, struct path *root)
 }
 
 /**
- * pidfd_provider_put - give back what pidfd_provider_hold() returned
- * @provider: the provider, which may be gone when this returns, or NULL
+ * pidfd_provider_put - release the module that pidfd_provider_hold() holds
+ * @provider: the provider, which may be freed by another CPU after this, or NULL
+ *
+ * Any context.
  */
 void pidfd_provider_put(const struct pidfd_provider *provider)
 {
@@ -132,8 +135,10 @@ void pidfd_provider_put(const struct pidfd_provider *provider)
 
 /**
  * pidfd_provider_alloc_file - make the file of a pidfd
- * @pid:   process or thread that the file refers to
+ * @pid:   pid of the process or thread
  * @flags: as for pidfs_alloc_file()
+ *
+ * Process context, may sleep.
  *
  * Return: the file, or an ERR_PTR().
  */
@@ -147,7 +152,7 @@ struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
 		if (provider) {
 			file = provider_alloc_file(provider, pid, flags);
-			/* -ENODEV: it is about to go. */
+			/* -ENODEV: an unload of the provider has begun. */
 			if (likely(file != ERR_PTR(-ENODEV)))
 				return file;
 		}
@@ -156,11 +161,13 @@ struct file *pidfd_provider_alloc_file(struct pid *pid, unsigned int flags)
 }
 
 /**
- * pidfd_provider_clone - make the pidfd that CLONE_PIDFD asks for
- * @pid:      the new child's, without a task so far
+ * pidfd_provider_clone - make the pidfd for CLONE_PIDFD
+ * @pid:      pid of the new child, which no task uses yet
  * @flags:    as for pidfd_prepare()
- * @upidfd:   where to write the descriptor's number
+ * @upidfd:   address to which the descriptor's number is written
  * @ret_file: set to the file on success
+ *
+ * Process context, may sleep.
  *
  * Return: a reserved descriptor, or a negative errno and nothing to undo.
  */
@@ -175,7 +182,7 @@ int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 		provider = srcu_dereference(pidfd_provider, &pidfd_provider_srcu);
 		if (provider) {
 			fd = provider_clone(provider, pid, flags, upidfd, ret_file);
-			/* -ENODEV: it is about to go. */
+			/* -ENODEV: an unload of the provider has begun. */
 			if (likely(fd != -ENODEV))
 				return fd;
 		}
@@ -184,8 +191,12 @@ int pidfd_provider_clone(struct pid *pid, unsigned int flags,
 }
 
 /**
- * pidfd_provider_made - is this the dentry of a provider's pidfd?
+ * pidfd_provider_made - check for the dentry of a provider's pidfd
  * @dentry: any dentry
+ *
+ * Any context.
+ *
+ * Return: true if @dentry is in the file system of a provider.
  */
 bool pidfd_provider_made(const struct dentry *dentry)
 {
@@ -193,15 +204,15 @@ bool pidfd_provider_made(const struct dentry *dentry)
 }
 
 /*
- * What follows keeps pid->attr and pid->record true by each other, be a provider
- * registered or not, and so needs none of the above: nothing here is a module's.
+ * The functions below keep pid->attr and pid->record consistent, whether a provider is
+ * registered or not. They call no code of a module, and need no SRCU.
  */
 
 static struct kmem_cache *pidfd_record_cachep __ro_after_init;
 
 /**
- * pidfd_record_alloc - allocate a record that knows nothing
- * @gfp: how to allocate
+ * pidfd_record_alloc - allocate an empty record
+ * @gfp: allocation flags
  *
  * Return: the record, or NULL.
  */
@@ -218,7 +229,7 @@ struct pidfd_record *pidfd_record_alloc(gfp_t gfp)
 
 static LLIST_HEAD(pidfd_record_free_list);
 
-/* There may be any number of attributes, and who frees a pid must not sleep. */
+/* The attributes may be many, and the context that frees a pid must not sleep. */
 static void pidfd_record_free_work(struct work_struct *work)
 {
 	struct llist_node *head = llist_del_all(&pidfd_record_free_list);
@@ -233,8 +244,10 @@ static void pidfd_record_free_work(struct work_struct *work)
 static DECLARE_WORK(pidfd_record_work, pidfd_record_free_work);
 
 /**
- * pidfd_record_free - free a record and the attributes that are its own
- * @record: the record, which nobody else refers to. Any context.
+ * pidfd_record_free - free a record and its own attributes
+ * @record: the record, to which no other reference exists
+ *
+ * Any context.
  */
 void pidfd_record_free(struct pidfd_record *record)
 {
@@ -260,11 +273,11 @@ struct file_system_type pidfd_provider_fs_type = {
 };
 
 /**
- * pidfd_provider_register_pid - make sure that it will be known how a pid ends
- * @pid: process or thread; nothing happens if NULL
- * @gfp: how to allocate
+ * pidfd_provider_register_pid - make the exit of a process or thread be recorded
+ * @pid: pid of the process or thread, or NULL
+ * @gfp: allocation flags
  *
- * Return: 0, -ESRCH if it was reaped before anyone asked for this, or -ENOMEM.
+ * Return: 0, -ESRCH if the task was reaped before the first registration, or -ENOMEM.
  */
 int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp)
 {
@@ -273,38 +286,38 @@ int pidfd_provider_register_pid(struct pid *pid, gfp_t gfp)
 	return pidfs_register_pid_gfp(pid, gfp);
 }
 
-/* Is there something that C, or Rust, keeps of a pid, to be written to? */
+/* True if @ptr, the C state or the Rust record of a pid, exists and can be written. */
 #define pidfd_provider_keeps(ptr) (!IS_ERR_OR_NULL(READ_ONCE(ptr)))
 
 /*
- * An end, and a coredump, go to C's state and to Rust's, and either may be in the
- * making right now, from what the other has. It is made under the lock of
- * wait_pidfd, and Rust writes under this lock. So that nothing is lost between
- * the two:
+ * An exit and a coredump are written to the C state and to the record. Another task
+ * may initialise one of them from the other at the same time, under the lock of
+ * wait_pidfd:
  *
- *   who writes                              who makes one of the two
+ *   writer                                  task that initialises one of the two
  *
- *   C's, if it is there                     take the lock
- *   take the lock                           copy what the other has
- *   Rust's, if it is there                  make it visible
+ *   write to the C state, if it exists      take the lock
+ *   take the lock                           copy the other one
+ *   write to the record, if it exists       make it visible
  *   unlock                                  unlock
- *   C's, if it is there, and was not
- *   then Rust's once more
+ *   if the C state exists and did not
+ *   before: write to both
  *
- * Who comes to the lock first has made it visible when it is looked for; who comes
- * after has the other one to copy from. A coredump needs no third look: before it,
- * the pid was registered with one of the two.
+ * If the other task takes the lock first, the writer finds the new state. If the
+ * writer takes the lock first, the other task copies from a complete record. A
+ * coredump is written to the C state once more and not to the record, because the
+ * pid was registered on one side before.
  */
 
 /**
- * task_wait_status - how a task ended
+ * task_wait_status - get the wait status of a task
  * @task: a task that has exited
  *
- * For a thread group leader whose threads have all exited this is what wait4()
- * reports of the process, whichever thread ended it; see wait_task_zombie(). For
- * another thread it is the end of that thread. ->exit_code is what the task
- * itself exited with, and release_task() changes it only for a leader that was a
- * zombie before the last of its threads was released.
+ * For a thread group leader whose threads have all exited, this is the status of the
+ * process that wait4() reports, whichever thread ended it; see wait_task_zombie().
+ * For another thread, it is the status of that thread. ->exit_code is the status with
+ * which the task itself exited. release_task() changes it only for a leader that was
+ * a zombie before the last of its threads was released.
  *
  * Any context.
  *
@@ -322,8 +335,10 @@ int task_wait_status(const struct task_struct *task)
 }
 
 /**
- * pidfd_provider_exit - write down how a process or thread ended
- * @tsk: the task; about to be unhashed. May sleep.
+ * pidfd_provider_exit - record the exit of a process or thread
+ * @tsk: the task, before it is unhashed
+ *
+ * Process context, may sleep.
  */
 void pidfd_provider_exit(struct task_struct *tsk)
 {
@@ -333,8 +348,8 @@ void pidfd_provider_exit(struct task_struct *tsk)
 	might_sleep();
 
 	/*
-	 * For pidfs_exit(), as release_task() does it for a leader that is a zombie:
-	 * a record that is made later starts from what C has written.
+	 * pidfs_exit() reads ->exit_code. release_task() sets it for a leader that is a
+	 * zombie; set it for the others. A later record is initialised from the C state.
 	 */
 	if (static_branch_unlikely(&pidfd_provider_key))
 		WRITE_ONCE(tsk->exit_code, task_wait_status(tsk));
@@ -344,15 +359,17 @@ void pidfd_provider_exit(struct task_struct *tsk)
 	rust_pid_exit(pid, tsk);
 	if (!c && pidfd_provider_keeps(pid->attr)) {
 		pidfs_exit(tsk);
-		/* Rust's may have been made meanwhile, from C's before that. */
+		/* The record may have been initialised from the C state before that. */
 		rust_pid_exit(pid, tsk);
 	}
 }
 
 #ifdef CONFIG_COREDUMP
 /**
- * pidfd_provider_coredump - write down that a process dumps core
- * @cprm: how; its pid is registered. May sleep.
+ * pidfd_provider_coredump - record the coredump of a process
+ * @cprm: the coredump; its pid is registered
+ *
+ * Process context, may sleep.
  */
 void pidfd_provider_coredump(const struct coredump_params *cprm)
 {
@@ -368,8 +385,10 @@ void pidfd_provider_coredump(const struct coredump_params *cprm)
 #endif
 
 /**
- * pidfd_provider_free_pid - free what is known of a pid
- * @pid: the pid, to which nobody refers any more. Any context.
+ * pidfd_provider_free_pid - free the state of a pid on both sides
+ * @pid: the pid, to which no reference exists
+ *
+ * Any context.
  */
 void pidfd_provider_free_pid(struct pid *pid)
 {
@@ -380,8 +399,12 @@ void pidfd_provider_free_pid(struct pid *pid)
 }
 
 /**
- * pidfd_provider_knows - does Rust know a pid as one that has not been reaped?
+ * pidfd_provider_knows - check for the record of a pid that has not been reaped
  * @pid: the pid
+ *
+ * Any context.
+ *
+ * Return: true if @pid has a record, and the record has no exit.
  */
 bool pidfd_provider_knows(struct pid *pid)
 {
@@ -392,11 +415,11 @@ bool pidfd_provider_knows(struct pid *pid)
 }
 
 /**
- * pidfd_provider_xattrs - the list of a pid's extended attributes
- * @pid:         the pid, of which there is a pidfd
- * @attr_xattrs: the list in C's state of @pid
+ * pidfd_provider_xattrs - get the list of a pid's extended attributes
+ * @pid:         the pid, which has an open pidfd
+ * @attr_xattrs: the list in the C state of @pid
  *
- * Return: the one list that both sides use, the same as long as @pid lives.
+ * Return: the list that both sides use, which does not change while @pid exists.
  */
 struct list_head *pidfd_provider_xattrs(struct pid *pid, struct list_head *attr_xattrs)
 {
@@ -406,12 +429,12 @@ struct list_head *pidfd_provider_xattrs(struct pid *pid, struct list_head *attr_
 }
 
 /**
- * pidfd_provider_register - let a provider serve all pidfds made from now on
- * @provider: the provider; must stay in place until it is unregistered
+ * pidfd_provider_register - let a provider make all new pidfds
+ * @provider: the provider, which must stay valid until it is unregistered
  *
- * Pidfds that exist keep the file operations they were made with. May sleep.
+ * Existing pidfds keep their file operations. Process context, may sleep.
  *
- * Return: 0, or -EBUSY when another provider is registered.
+ * Return: 0, or -EBUSY if another provider is registered.
  */
 int pidfd_provider_register(const struct pidfd_provider *provider)
 {
@@ -429,10 +452,10 @@ int pidfd_provider_register(const struct pidfd_provider *provider)
 }
 
 /**
- * pidfd_provider_unregister - hand the making of pidfds back to C
- * @provider: the registered provider; none of its files may be open
+ * pidfd_provider_unregister - let the C code make all new pidfds
+ * @provider: the registered provider, of which no file is open
  *
- * May sleep. When it returns, nothing calls or refers to @provider.
+ * Process context, may sleep. The kernel does not use @provider after the return.
  */
 void pidfd_provider_unregister(const struct pidfd_provider *provider)
 {
