@@ -26,7 +26,8 @@ NOT_RUSTLESS = ("pidfd:pidfd_autoreap_test", "pidfd:pidfd_test", "pidfd:pidfd_po
 # The suites of KUnit and the examples that are about our abstractions.
 OUR_SUITES = ("rust_(pid|pidfd|pid_record|namespace|pidfd_counts|pseudo_fs|seq_file_put|user_struct"
               "|cred_ids|wait_queue)")
-OUR_EXAMPLES = re.compile(r" ok [0-9]+ rust_doctest_kernel_(pid|pidfd|namespace|wait_queue)_rs")
+OUR_EXAMPLES = re.compile(r" ok [0-9]+ rust_doctest_kernel_"
+                          "(pid|pid_watch|pidfd|pidfd_uapi|namespace|wait_queue)_rs")
 
 
 @dataclasses.dataclass(frozen=True)
