@@ -2,8 +2,8 @@
 
 //! Pid file descriptors in Rust.
 //!
-//! This module is the policy of pidfds. [`file_system`] defines [`PidFs`](file_system::PidFs), which
-//! implements every operation:
+//! This module is the policy of pidfds. [`file_system`] defines [`PidFs`](file_system::PidFs),
+//! which implements every operation:
 //!
 //! - [`provider`]: the creation of pidfds,
 //! - [`file`]: the file, with [`poll`], [`fdinfo`] and [`ioctl`] ([`info`], [`namespaces`]),

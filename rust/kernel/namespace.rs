@@ -16,29 +16,29 @@ use core::{
     ptr::NonNull, //
 };
 
-/// Which of a task's namespaces.
+/// The namespaces of a task.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub enum Kind {
-    /// Of control groups.
+    /// The cgroup namespace.
     Cgroup = bindings::task_ns_TASK_NS_CGROUP,
-    /// Of System V IPC and POSIX message queues.
+    /// The namespace of System V IPC and POSIX message queues.
     Ipc = bindings::task_ns_TASK_NS_IPC,
-    /// Of mounts.
+    /// The mount namespace.
     Mnt = bindings::task_ns_TASK_NS_MNT,
-    /// Of the network.
+    /// The network namespace.
     Net = bindings::task_ns_TASK_NS_NET,
-    /// Of pids, in which the task is.
+    /// The pid namespace of the task.
     Pid = bindings::task_ns_TASK_NS_PID,
-    /// Of pids, in which its children will be.
+    /// The pid namespace of future children.
     PidForChildren = bindings::task_ns_TASK_NS_PID_FOR_CHILDREN,
-    /// Of time, in which the task is.
+    /// The time namespace of the task.
     Time = bindings::task_ns_TASK_NS_TIME,
-    /// Of time, in which its children will be.
+    /// The time namespace of future children.
     TimeForChildren = bindings::task_ns_TASK_NS_TIME_FOR_CHILDREN,
-    /// Of users.
+    /// The user namespace.
     User = bindings::task_ns_TASK_NS_USER,
-    /// Of host name and domain name.
+    /// The namespace of host name and domain name.
     Uts = bindings::task_ns_TASK_NS_UTS,
 }
 
@@ -46,7 +46,7 @@ pub enum Kind {
 ///
 /// # Invariants
 ///
-/// The pointer is valid, and holds a reference.
+/// The pointer is valid, and `self` owns a reference.
 pub struct Namespace(NonNull<bindings::ns_common>);
 
 impl Namespace {
@@ -58,11 +58,11 @@ impl Namespace {
     /// # Errors
     ///
     /// - [`EMFILE`] if the descriptor table of the current task is full.
-    /// - [`ENFILE`] or [`ENOMEM`] if there is no room for another file.
+    /// - [`ENFILE`] or [`ENOMEM`] if the system cannot allocate another file.
     #[doc(alias = "open_namespace")]
     #[inline]
     pub fn open(self) -> Result<u32> {
-        // SAFETY: By the type invariants we have a reference, which C takes over.
+        // SAFETY: By the type invariants, `self` owned a reference, which passes to C.
         let fd = unsafe { bindings::open_namespace(ManuallyDrop::new(self).0.as_ptr()) };
         if fd < 0 {
             return Err(Error::from_errno(fd));
@@ -73,12 +73,12 @@ impl Namespace {
 
 impl Drop for Namespace {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, the reference is ours to drop.
+        // SAFETY: By the type invariants, `self` owns the reference.
         unsafe { bindings::ns_common_put(self.0.as_ptr()) };
     }
 }
 
-/// A lock that keeps a task from changing its credentials by `execve(2)`.
+/// A lock that prevents a change of a task's credentials by `execve(2)`.
 ///
 /// # Invariants
 ///
@@ -90,22 +90,22 @@ pub struct ExecUpdateGuard<'a> {
 }
 
 impl Task {
-    /// Keeps the task from changing its credentials, until the result is dropped.
+    /// Prevents a change of the task's credentials until the result is dropped.
     ///
-    /// What is decided by them while it is held is done to the task for which it was decided.
-    /// Process context, may sleep.
+    /// A check of the credentials holds for the task as long as the lock is held. Process context,
+    /// may sleep.
     ///
     /// # Errors
     ///
     /// [`EINTR`] if the current task is killed while it waits.
     #[inline]
     pub fn lock_exec_update_killable(&self) -> Result<ExecUpdateGuard<'_>> {
-        // SAFETY: By the type invariants, `self` is valid; its `signal` stays as long as it.
+        // SAFETY: By the type invariants, `self` is valid, and so is its `signal`.
         let ret = unsafe { bindings::task_lock_exec_update_killable(self.as_ptr()) };
         if ret < 0 {
             return Err(Error::from_errno(ret));
         }
-        // INVARIANT: The lock has just been taken.
+        // INVARIANT: The lock was taken above.
         Ok(ExecUpdateGuard {
             task: self,
             _not_send: NotThreadSafe,
@@ -114,13 +114,13 @@ impl Task {
 }
 
 impl ExecUpdateGuard<'_> {
-    /// Tells whether the current task may look into the task, by its file system credentials, as
-    /// `ptrace(2)` decides it.
+    /// Returns true if the current task may inspect the task, by the rules of `ptrace(2)` and with
+    /// the file system credentials of the current task.
     #[doc(alias = "ptrace_may_access")]
     #[doc(alias = "PTRACE_MODE_READ_FSCREDS")]
     #[inline]
     pub fn may_read_by_fscreds(&self) -> bool {
-        // SAFETY: The task is valid.
+        // SAFETY: The borrow of `Task` is a valid task.
         unsafe {
             bindings::ptrace_may_access(self.task.as_ptr(), bindings::PTRACE_MODE_READ_FSCREDS)
         }
@@ -128,20 +128,20 @@ impl ExecUpdateGuard<'_> {
 
     /// Returns one of the task's namespaces.
     ///
-    /// Returns [`None`] if the kernel has none of this kind, or it is going.
+    /// Returns [`None`] if the kernel has no such namespaces, or the last reference is gone.
     ///
     /// # Errors
     ///
-    /// [`ESRCH`] if the task has given up its namespaces, exiting.
+    /// [`ESRCH`] if the task is exiting, and has no namespaces.
     #[inline]
     pub fn namespace(&self, kind: Kind) -> Result<Option<Namespace>> {
         let mut ns = core::ptr::null_mut();
-        // SAFETY: The task is valid, and `ns` ours to write.
+        // SAFETY: The borrow of `Task` is a valid task, and `ns` is a local variable.
         let ret = unsafe { bindings::task_get_namespace(self.task.as_ptr(), kind as u32, &mut ns) };
         if ret < 0 {
             return Err(Error::from_errno(ret));
         }
-        // INVARIANT: What is not null is a namespace with a reference that is ours.
+        // INVARIANT: A non-null pointer is a namespace, and the caller owns the reference.
         Ok(NonNull::new(ns).map(Namespace))
     }
 }

@@ -217,7 +217,8 @@ impl Pid {
         unsafe { bindings::pid_vnr(self.as_ptr()) }
     }
 
-    /// Returns the number in `ns`, or 0 if `ns` is neither the namespace of the pid nor an ancestor.
+    /// Returns the number in `ns`, or 0 if `ns` is neither the namespace of the pid nor an
+    /// ancestor.
     #[doc(alias = "pid_nr_ns")]
     #[inline]
     pub fn nr_ns(&self, ns: &PidNamespace) -> PidNr {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Wait queues that belong to C.
+//! Wait queues of C objects.
 //!
 //! C header: [`include/linux/wait.h`](srctree/include/linux/wait.h)
 
@@ -14,8 +14,8 @@ use crate::{
 
 /// Wraps the kernel's `struct wait_queue_head`. Thread safe.
 ///
-/// A wait queue head is part of an object of C's, whose abstraction hands out a borrow of it. To
-/// let `poll` and `epoll` wait on it, see [`OpenFile::poll_wait`].
+/// A wait queue head is a field of a C object, and the abstraction of the object returns a borrow.
+/// [`OpenFile::poll_wait`] lets `poll` and `epoll` wait on it.
 ///
 /// [`OpenFile::poll_wait`]: crate::fs::file_operations::OpenFile::poll_wait
 ///
@@ -25,10 +25,10 @@ use crate::{
 #[repr(transparent)]
 pub struct WaitQueueHead(Opaque<bindings::wait_queue_head>);
 
-// SAFETY: A wait queue head may be used from any thread.
+// SAFETY: Any thread may use a wait queue head.
 unsafe impl Send for WaitQueueHead {}
 
-// SAFETY: All that a shared reference allows takes the wait queue's own lock, or is a racy read
+// SAFETY: All methods with a shared reference take the lock of the wait queue, or make a racy read
 // that C allows.
 unsafe impl Sync for WaitQueueHead {}
 
@@ -51,9 +51,9 @@ impl WaitQueueHead {
         self.0.get()
     }
 
-    /// Tells whether anyone waits on this queue.
+    /// Returns true if a task waits on this queue.
     ///
-    /// The answer may be out of date at once; it takes no lock and orders nothing.
+    /// Any context. Takes no lock and has no barrier: the answer may be outdated at once.
     #[doc(alias = "waitqueue_active")]
     #[inline]
     pub fn is_active(&self) -> bool {
@@ -61,16 +61,16 @@ impl WaitQueueHead {
         unsafe { bindings::waitqueue_active(self.as_ptr()) != 0 }
     }
 
-    /// Takes the queue's lock, with interrupts off.
+    /// Takes the lock of the queue, and disables interrupts.
     ///
-    /// C lets who waits and who wakes protect by it what is waited for. To be called with
-    /// interrupts on.
+    /// Waiters and wakers may protect the state that they wait for by this lock. Interrupts must be
+    /// enabled before.
     #[doc(alias = "spin_lock_irq")]
     #[inline]
     pub fn lock_irq(&self) -> WaitQueueGuard<'_> {
         // SAFETY: By the type invariant, `self` is an initialised wait queue head, with its lock.
         unsafe { bindings::spin_lock_irq_disable(&raw mut (*self.as_ptr()).lock) };
-        // INVARIANT: The lock has just been taken.
+        // INVARIANT: The lock was taken above.
         WaitQueueGuard {
             queue: self,
             _not_send: NotThreadSafe,
@@ -78,7 +78,7 @@ impl WaitQueueHead {
     }
 }
 
-/// The lock of a [`WaitQueueHead`] that is held; released when this is dropped.
+/// The held lock of a [`WaitQueueHead`], which is released when this is dropped.
 ///
 /// # Invariants
 ///
@@ -92,7 +92,7 @@ pub struct WaitQueueGuard<'a> {
 impl Drop for WaitQueueGuard<'_> {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, we hold the lock.
+        // SAFETY: By the type invariants, this context holds the lock.
         unsafe { bindings::spin_unlock_irq_enable(&raw mut (*self.queue.as_ptr()).lock) };
     }
 }

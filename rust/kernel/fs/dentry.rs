@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Paths, and dentries that are stashed to be found again.
+//! Paths, dentries, and the stash of an object's dentry.
 //!
 //! C headers: [`include/linux/dcache.h`](srctree/include/linux/dcache.h) and
 //! [`include/linux/path.h`](srctree/include/linux/path.h)
@@ -33,22 +33,22 @@ use core::{
     }, //
 };
 
-/// A dentry as seen through a mount, with a reference to each.
+/// A dentry and a mount, with a reference to each.
 ///
 /// # Invariants
 ///
-/// Both pointers are valid, and hold a reference.
+/// Both pointers are valid, and `self` owns a reference to each.
 #[repr(transparent)]
 pub struct Path(bindings::path);
 
-// SAFETY: References to dentries and mounts may be dropped on any thread.
+// SAFETY: Any thread may drop references to dentries and mounts.
 unsafe impl Send for Path {}
 
-// SAFETY: A shared reference allows only what C allows on several threads at once.
+// SAFETY: All methods with a shared reference call C functions that synchronise.
 unsafe impl Sync for Path {}
 
 impl Path {
-    /// Takes over the references that a C function returned.
+    /// Takes ownership of the references that a C function returned.
     ///
     /// # Safety
     ///
@@ -66,8 +66,8 @@ impl Path {
     /// `path` must point at a path with valid pointers that hold references during `'a`.
     #[inline]
     pub unsafe fn borrow<'a>(path: *const bindings::path) -> &'a Self {
-        // SAFETY: As the caller promises. A `Path` is a `bindings::path`, and one that is borrowed
-        // is not dropped.
+        // SAFETY: As the caller promises. `Path` is `repr(transparent)`, and a borrowed `Path` is
+        // not dropped.
         unsafe { &*path.cast() }
     }
 
@@ -77,23 +77,23 @@ impl Path {
         &self.0
     }
 
-    /// Gives up the references, for a C function to take over.
+    /// Returns the C struct. The caller owns the references.
     #[inline]
     pub fn into_raw(self) -> bindings::path {
         ManuallyDrop::new(self).0
     }
 
-    /// Opens the file, with the file operations of its inode and the current task's credentials.
+    /// Opens the file, with the file operations of its inode and the credentials of the current
+    /// task.
     ///
-    /// `flags` are those of `open(2)`, as far as they concern an open file. Permissions are not
-    /// looked at. The file is in no descriptor table yet, see [`FileDescriptorReservation`].
-    /// Process context, may sleep.
+    /// `flags` are those of `open(2)` that apply to an open file. No permission is checked. The
+    /// file has no descriptor yet, see [`FileDescriptorReservation`]. Process context, may sleep.
     ///
     /// # Errors
     ///
     /// - [`ENFILE`] if the system has no room for another file.
     /// - [`ENOMEM`] if memory runs out.
-    /// - What a security module says against it.
+    /// - The error of a security module.
     ///
     /// [`FileDescriptorReservation`]: crate::fs::file::FileDescriptorReservation
     #[doc(alias = "dentry_open")]
@@ -101,18 +101,22 @@ impl Path {
     pub fn open(&self, flags: u32) -> Result<ARef<File>> {
         // SAFETY: By the type invariants the path is valid.
         let file = from_err_ptr(unsafe { bindings::dentry_open_current(&self.0, flags) })?;
-        // SAFETY: On success it is a file, non-null, with a reference that is ours.
+        // SAFETY: On success, the pointer is a file, and the caller owns the reference.
         Ok(unsafe { ARef::from_raw(NonNull::new_unchecked(file.cast())) })
     }
 
-    /// As [`Path::open`], and adds `kept` to the flags of the file.
+    /// Opens the file as [`Path::open`] does, and then sets `kept` in the flags of the file.
     ///
-    /// The VFS takes flags from a file that say only how to open it, `O_EXCL` and `O_TRUNC` say;
-    /// file systems that give them a meaning of their own put them back in this way.
+    /// The VFS clears flags that apply only to the open itself, such as `O_EXCL` and `O_TRUNC`. A
+    /// file system that gives them another meaning sets them again.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Path::open`].
     #[inline]
     pub fn open_with(&self, flags: u32, kept: u32) -> Result<ARef<File>> {
         let file = self.open(flags)?;
-        // SAFETY: Nobody else has seen the file yet, so nobody else reads or writes its flags.
+        // SAFETY: No one else has a reference to the new file, so nothing accesses its flags.
         unsafe { (*file.as_ptr()).f_flags |= kept };
         Ok(file)
     }
@@ -122,7 +126,7 @@ impl Clone for Path {
     fn clone(&self) -> Self {
         // SAFETY: By the type invariants the pointers are valid.
         unsafe { bindings::path_get(&self.0) };
-        // INVARIANT: The references have just been taken.
+        // INVARIANT: `path_get()` has taken the references.
         Self(self.0)
     }
 }
@@ -130,40 +134,39 @@ impl Clone for Path {
 impl Drop for Path {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, the references are ours to drop.
+        // SAFETY: By the type invariants, `self` owns the references.
         unsafe { bindings::path_put(&self.0) };
     }
 }
 
-/// A place in which the one dentry of an object is found again.
+/// A pointer to the dentry that all users of an object share.
 ///
-/// It does not keep the dentry: when its last user is gone the dentry is, and the next one to ask
-/// makes another. All who ask at the same time get the same dentry. Part of a C struct that belongs
-/// to the object.
+/// A stash holds no reference: the dentry goes with its last user, and the next user makes another
+/// one. The stash is a field of a C struct that belongs to the object.
 ///
 /// # Invariants
 ///
-/// Null, or a dentry that is removed from here before it stands for another object, and before an
-/// RCU grace period at whose end it is freed. Who removes one that has users holds its lock, and
-/// has seen that there is but one.
+/// The pointer is null, or points at a dentry. The dentry is removed from the stash before it is
+/// reused for another object, and an RCU grace period before it is freed. A live dentry is removed
+/// only by its sole user, with `d_lock` held.
 #[repr(transparent)]
 pub struct Stash(Opaque<*mut bindings::dentry>);
 
-// SAFETY: A stash may be used on any thread.
+// SAFETY: Any thread may use a stash.
 unsafe impl Send for Stash {}
 
-// SAFETY: C changes it atomically.
+// SAFETY: The pointer is accessed atomically.
 unsafe impl Sync for Stash {}
 
-/// A dentry, with a reference.
+/// A reference to a dentry.
 ///
 /// # Invariants
 ///
-/// The pointer is valid, and holds a reference.
+/// The pointer is valid, and `self` owns a reference.
 pub struct Dentry(NonNull<bindings::dentry>);
 
 impl Dentry {
-    /// Takes over a reference that a C function returned.
+    /// Takes ownership of a reference that a C function returned.
     ///
     /// # Safety
     ///
@@ -174,7 +177,7 @@ impl Dentry {
         Self(dentry)
     }
 
-    /// Gives up the reference, for a C function to take over.
+    /// Returns the pointer. The caller owns the reference.
     #[inline]
     pub fn into_raw(self) -> *mut bindings::dentry {
         ManuallyDrop::new(self).as_ptr()
@@ -186,26 +189,26 @@ impl Dentry {
         self.0.as_ptr()
     }
 
-    /// Checks that the dentry is one of the file system with super block `sb`.
+    /// Returns true if the dentry belongs to super block `sb`.
     #[inline]
     fn is_in(&self, sb: *mut bindings::super_block) -> bool {
-        // SAFETY: By the type invariants, the dentry is valid; the field never changes.
+        // SAFETY: By the type invariants, the dentry is valid. The field does not change.
         ptr::eq(unsafe { (*self.as_ptr()).d_sb }, sb)
     }
 
-    /// Drops the reference, for less than it costs where it may be the last.
+    /// Drops the reference without the check for the last one, which takes fewer instructions.
     ///
     /// # Safety
     ///
-    /// Somebody else must have a reference until this returns.
+    /// Another reference must exist until this returns.
     #[inline]
     pub(super) unsafe fn put_not_last(self) {
         let dentry = self.into_raw();
-        // SAFETY: By the type invariants, the reference is ours to drop. There is another, and so
-        // the count does not get to zero, where more would have to be done.
+        // SAFETY: By the type invariants, `self` owned the reference. The caller promises another
+        // one, so the count does not drop to zero.
         unsafe {
             if bindings::lockref_put_return(&raw mut (*dentry).d_lockref) <= 0 {
-                // Somebody has the lock: nothing was dropped.
+                // The lock is held, and the count has not changed.
                 bindings::dput(dentry);
             }
         }
@@ -215,7 +218,7 @@ impl Dentry {
 impl Drop for Dentry {
     #[inline]
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, the reference is ours to drop.
+        // SAFETY: By the type invariants, `self` owns the reference.
         unsafe { bindings::dput(self.as_ptr()) };
     }
 }
@@ -223,17 +226,17 @@ impl Drop for Dentry {
 impl Stash {
     #[inline]
     fn field(&self) -> &Atomic<*mut bindings::dentry> {
-        // SAFETY: By the type invariants, `self` is valid; the field is changed atomically.
+        // SAFETY: By the type invariants, `self` is valid. The field is accessed atomically.
         unsafe { Atomic::from_ptr(self.as_ptr()) }
     }
 
-    /// Returns the dentry that is in it, unless its last user is gone.
+    /// Returns the dentry, or [`None`] if it has no user.
     ///
-    /// For a file system that is mounted, with super block `sb`.
+    /// `sb` is the super block of a mounted file system. Any context.
     ///
     /// # Errors
     ///
-    /// [`EBUSY`] if the dentry is another file system's.
+    /// [`EBUSY`] if the dentry belongs to another file system.
     #[doc(alias = "stashed_dentry_get")]
     #[inline]
     pub(super) fn get(&self, sb: *mut bindings::super_block) -> Result<Option<Dentry>> {
@@ -251,44 +254,44 @@ impl Stash {
         }
     }
 
-    /// Takes a reference to `dentry`, which was found here, unless its last user is gone.
+    /// Takes a reference to `dentry`, which was read from this stash, unless it has no user.
     ///
-    /// It may have come to stand for another object meanwhile, see [`Stash::still_has`].
+    /// The dentry may have been reused for another object, see [`Stash::still_has`].
     #[inline]
     fn try_get(&self, dentry: *mut bindings::dentry, _rcu: &rcu::Guard) -> Option<Dentry> {
         let dentry = NonNull::new(dentry)?;
-        // SAFETY: By the type invariants, a dentry that was found here under the RCU read lock is
-        // not freed before the end of that.
+        // SAFETY: By the type invariants, a dentry that was read from the stash under the RCU read
+        // lock is not freed before the lock is released.
         let alive =
             unsafe { bindings::lockref_get_not_dead(&raw mut (*dentry.as_ptr()).d_lockref) };
-        // INVARIANT: It is alive, and the reference was taken just now. No value is made of one
-        // that is not: it would be dropped.
+        // INVARIANT: The reference was taken above, if the dentry is alive.
         alive.then(|| Dentry(dentry))
     }
 
-    /// Tells whether `dentry`, which was found here, stands for the same object as before: who has
-    /// a reference and sees that may rely on it.
+    /// Returns true if `dentry`, which was read from this stash, still belongs to its object.
+    ///
+    /// It then belongs to the object as long as the caller's reference exists.
     #[inline]
     fn still_has(&self, dentry: &Dentry) -> bool {
-        // It leaves the stash under a lock, by somebody who has seen under it that there is no
-        // other reference than his own. If ours came too late for that, the lock orders it after.
+        // The sole user removes the dentry, with `d_lock` held. If our reference came after its
+        // check for other references, `d_lock` orders the removal before this load.
         smp_mb(Read);
-        // With acquire semantics: it may have left, and have been put back for the same object.
+        // Acquire: the dentry may have been removed, and added again for the same object.
         self.field().load(Acquire) == dentry.as_ptr()
     }
 
-    /// Puts `new` into it, and returns it; or the dentry that is there, if somebody was faster.
+    /// Adds `new` to the stash and returns it, or returns the dentry that another task has added.
     ///
     /// # Errors
     ///
-    /// [`EBUSY`] if the dentry that is there is another file system's.
+    /// [`EBUSY`] if the dentry in the stash belongs to another file system.
     ///
     /// # Safety
     ///
-    /// Nobody else must have a reference to `new`. The stash must live as long as its inode.
+    /// `new` must be the only reference to its dentry. The stash must live as long as its inode.
     #[doc(alias = "stash_dentry")]
     pub(super) unsafe fn publish(&self, new: Dentry) -> Result<Dentry> {
-        // SAFETY: The caller promises that nobody else has access to it.
+        // SAFETY: The caller promises the only reference.
         unsafe { (*new.as_ptr()).d_fsdata = self.as_ptr().cast() };
 
         loop {
@@ -299,8 +302,8 @@ impl Stash {
                 };
                 match self.try_get(old, &rcu) {
                     Some(there) => there,
-                    // It is dead, has not got to removing itself yet, and stays what it is as long
-                    // as the RCU read lock is held.
+                    // The old dentry is dead, and has not removed itself yet. It is not reused as
+                    // long as the RCU read lock is held.
                     None if self.field().cmpxchg(old, new.as_ptr(), Full).is_ok() => {
                         return Ok(new)
                     }
@@ -308,18 +311,18 @@ impl Stash {
                 }
             };
             if self.still_has(&there) {
-                // SAFETY: `new` is valid; the field never changes.
+                // SAFETY: `new` is valid. The field does not change.
                 let sb = unsafe { (*new.as_ptr()).d_sb };
                 return there.is_in(sb).then_some(there).ok_or(EBUSY);
             }
         }
     }
 
-    /// Takes `dentry` out, if it is the one that is in it.
+    /// Removes `dentry`, if it is in the stash. Any context.
     #[doc(alias = "stashed_dentry_prune")]
     #[inline]
     pub(super) fn clear(&self, dentry: *mut bindings::dentry) {
-        // Else somebody has put another into the place of one that is dead.
+        // On failure, another task has replaced the dead dentry.
         let _ = self.field().cmpxchg(dentry, ptr::null_mut(), Full);
     }
 
@@ -331,7 +334,7 @@ impl Stash {
     /// `Stash`.
     #[inline]
     pub unsafe fn from_raw<'a>(ptr: *mut *mut bindings::dentry) -> &'a Self {
-        // INVARIANT: Null at first, and else as C's functions for stashed dentries leave it.
+        // INVARIANT: The pointer is null at first, and only this type changes it.
         // SAFETY: As the caller promises; `Stash` is `repr(transparent)`.
         unsafe { &*ptr.cast() }
     }

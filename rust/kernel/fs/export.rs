@@ -2,8 +2,8 @@
 
 //! File handles.
 //!
-//! [`ExportOperations`] is implemented by file systems whose objects can be named by
-//! `name_to_handle_at(2)` and opened by `open_by_handle_at(2)`.
+//! A file system implements [`ExportOperations`] to serve `name_to_handle_at(2)` and
+//! `open_by_handle_at(2)`.
 //!
 //! C header: [`include/linux/exportfs.h`](srctree/include/linux/exportfs.h)
 
@@ -35,44 +35,44 @@ use core::{
     ptr, //
 };
 
-/// Kinds of file handle, as user space sees them.
+/// Types of file handles, which user space sees.
 pub mod types {
     /// A 64-bit number that is unique in the file system.
     pub const FILEID_KERNFS: u8 = crate::bindings::fid_type_FILEID_KERNFS as u8;
 }
 
-/// How objects of a file system are named by handles, and found by them.
+/// The handles of a file system's objects.
 ///
 /// All functions run in process context and may sleep.
 pub trait ExportOperations: Sized + 'static {
-    /// What an inode stands for.
+    /// The type of the object of an inode.
     type Object: AlwaysRefCounted + Send + Sync + 'static;
 
-    /// What is in a handle; a multiple of four bytes long.
+    /// The content of a handle. Its size must be a multiple of four bytes.
     type Id: AsBytes + FromBytes + Copy;
 
-    /// The kind of handle that has such an [`Id`](ExportOperations::Id), one of [`types`] say.
+    /// The type of the handles, such as one of [`types`].
     const TYPE: u8;
 
-    /// Names an object.
+    /// Returns the handle of an object.
     fn encode(object: &Self::Object) -> Self::Id;
 
-    /// Finds what was named.
+    /// Finds the object of a handle.
     ///
     /// # Errors
     ///
-    /// - [`ESTALE`] if it is gone, or none of the caller's business.
+    /// - [`ESTALE`] if the object is gone, or not visible to the caller.
     /// - [`ENOMEM`] if memory runs out. User space sees any other error as `ESTALE`.
     fn decode(id: Self::Id) -> Result<ARef<Self::Object>>;
 
-    /// Decides whether the current task may open handles, with `flags` as for `open(2)`.
+    /// Checks whether the current task may open handles. `flags` are those of `open(2)`.
     ///
     /// # Errors
     ///
-    /// What `open_by_handle_at(2)` shall fail with.
+    /// `open_by_handle_at(2)` fails with the error.
     fn permission(flags: u32) -> Result;
 
-    /// Opens what was found.
+    /// Opens the file at `path`, which is that of a decoded handle.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ where
     T: PseudoFileSystem<Export = E>,
     E: ExportOperations<Object = T::Object>,
 {
-    /// How many 32-bit words a handle has.
+    /// The number of 32-bit words in a handle.
     const WORDS: c_int = {
         assert!(size_of::<E::Id>() % 4 == 0);
         (size_of::<E::Id>() / 4) as c_int
@@ -102,31 +102,37 @@ where
         ..pin_init::zeroed()
     };
 
+    /// `->encode_fh()`: writes a handle, or returns the number of words it needs. Process context.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->encode_fh()` for an inode of our file system.
+    /// `inode` must be a valid inode of an object in this file system. The caller must have the
+    /// only access to `max_len`. `words` must be writable for `*max_len` words.
     unsafe extern "C" fn encode_fh(
         inode: *mut bindings::inode,
         words: *mut u32,
         max_len: *mut c_int,
         _parent: *mut bindings::inode,
     ) -> c_int {
-        // SAFETY: C calls with a length that is its own during the call.
+        // SAFETY: As the caller promises.
         let len = unsafe { ptr::replace(max_len, Self::WORDS) };
         if len < Self::WORDS {
             return bindings::fid_type_FILEID_INVALID as c_int;
         }
 
-        // SAFETY: The inode is valid during the call, and of our file system.
+        // SAFETY: As the caller promises.
         let id = E::encode(unsafe { Inode::from_raw(inode).object() });
-        // SAFETY: There is room for `len` words at `words`.
+        // SAFETY: The caller promises `len` words, and `len` is not less than `WORDS`.
         unsafe { words.cast::<E::Id>().write_unaligned(id) };
         E::TYPE.into()
     }
 
+    /// `->fh_to_dentry()`: finds the dentry of a handle. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->fh_to_dentry()` for our file system.
+    /// `sb` must be the super block of this file system, and the caller must hold its mount. `fid`
+    /// must be readable for `len` words.
     unsafe extern "C" fn fh_to_dentry(
         sb: *mut bindings::super_block,
         fid: *mut bindings::fid,
@@ -136,11 +142,12 @@ where
         if len < Self::WORDS || fh_type != c_int::from(E::TYPE) {
             return ptr::null_mut();
         }
-        // SAFETY: There are `len` words at `fid`, any content of which is an `Id`.
+        // SAFETY: The caller promises `len` words. Any content is a valid `Id`, which is
+        // `FromBytes`.
         let id = unsafe { fid.cast::<E::Id>().read_unaligned() };
-        // SAFETY: `sb` is a super block of our file system.
+        // SAFETY: As the caller promises.
         let fs = unsafe { PseudoFs::<T>::of_super(sb) };
-        // SAFETY: The caller has a path in it during the call, and so the mount.
+        // SAFETY: The caller holds the mount.
         let mount = unsafe { fs.as_mounted() };
 
         match E::decode(id).and_then(|object| mount.dentry(&object)) {
@@ -149,9 +156,11 @@ where
         }
     }
 
+    /// `->permission()`: called before a handle is decoded. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->permission()` for our file system.
+    /// None: no pointer is used.
     unsafe extern "C" fn permission(
         _ctx: *mut bindings::handle_to_path_ctx,
         flags: c_uint,
@@ -159,11 +168,13 @@ where
         from_result(|| E::permission(flags).map(|()| 0))
     }
 
+    /// `->open()`: opens the file of a decoded handle. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->open()` for our file system.
+    /// `path` must be a valid path in this file system during the call.
     unsafe extern "C" fn open(path: *const bindings::path, flags: c_uint) -> *mut bindings::file {
-        // SAFETY: The path is valid during the call.
+        // SAFETY: As the caller promises.
         match E::open(unsafe { Path::borrow(path) }, flags) {
             Ok(file) => ARef::into_raw(file).as_ptr().cast(),
             Err(err) => err.to_ptr(),

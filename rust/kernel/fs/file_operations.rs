@@ -2,8 +2,8 @@
 
 //! File operations.
 //!
-//! [`FileOperations`] is implemented once for each kind of file, and [`FileOperationsTable`] makes
-//! the `struct file_operations` that C calls out of it.
+//! Each kind of file implements [`FileOperations`]. [`FileOperationsTable`] is the `struct
+//! file_operations` of the implementation.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
@@ -31,19 +31,19 @@ use crate::{
 };
 use core::marker::PhantomData;
 
-/// What [`FileOperations::poll`] answers, as a mask.
+/// The bits in the result of [`FileOperations::poll`].
 ///
 /// C header: [`include/uapi/linux/eventpoll.h`](srctree/include/uapi/linux/eventpoll.h)
 pub mod events {
-    /// There is something to read, or to wait for no longer.
+    /// A read does not block.
     pub const EPOLLIN: u32 = crate::bindings::EPOLLIN;
-    /// The file takes data.
+    /// A write does not block.
     pub const EPOLLOUT: u32 = crate::bindings::EPOLLOUT;
-    /// There is an error; reported whether asked for or not.
+    /// An error. Always reported.
     pub const EPOLLERR: u32 = crate::bindings::EPOLLERR;
-    /// The other side is gone; reported whether asked for or not.
+    /// A hang-up. Always reported.
     pub const EPOLLHUP: u32 = crate::bindings::EPOLLHUP;
-    /// As [`EPOLLIN`], of normal priority.
+    /// A read of data with normal priority does not block.
     pub const EPOLLRDNORM: u32 = crate::bindings::EPOLLRDNORM;
 }
 
@@ -53,28 +53,27 @@ pub mod events {
 /// All operations run in process context and may sleep.
 #[vtable]
 pub trait FileOperations: Sized + 'static {
-    /// What a file stands for.
+    /// The type that a file refers to.
     type Object: AlwaysRefCounted + Send + Sync + 'static;
-    /// What the files are in.
+    /// The file system of the files.
     type FileSystem: PseudoFileSystem<Files = Self, Object = Self::Object>;
 
-    /// Called once, before anybody but who opens it has a reference to the file.
+    /// Called once for each file, while the task that opens it has the only reference.
     ///
     /// # Errors
     ///
-    /// What the opening shall fail with. [`release`](FileOperations::release) is not called then.
+    /// The open fails with the error. [`release`](FileOperations::release) is not called then.
     fn open(_object: &Self::Object) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Called once, when the last reference to the file, which has these flags, is gone.
+    /// Called once, after the last reference to the file is gone. `flags` are those of the file.
     fn release(_object: &Self::Object, _flags: u32) {}
 
-    /// Returns the wait queue on which a change of what [`poll`](FileOperations::poll) answers is
-    /// announced.
+    /// Returns the wait queue that a change of the result of [`poll`](FileOperations::poll) wakes.
     ///
-    /// It is found in a borrow of any length: `epoll` keeps its entry in the queue until the file
-    /// is released, and a queue that could go away earlier does not pass the type checker.
+    /// The lifetime shows that the queue lives as long as the object: `epoll` keeps its entry in
+    /// the queue until the file is released.
     fn wait_queue<'a>(_object: &'a Self::Object) -> &'a WaitQueueHead
     where
         Self: 'a,
@@ -82,10 +81,10 @@ pub trait FileOperations: Sized + 'static {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
-    /// Returns which of the [`events`] have happened.
+    /// Returns the current [`events`].
     ///
-    /// Must call [`OpenFile::poll_wait`] before looking at what the answer depends on: a change
-    /// after the look then wakes the caller.
+    /// Must call [`OpenFile::poll_wait`] before it reads the state, so that a later change wakes
+    /// the caller.
     fn poll(_file: &OpenFile<'_, Self>, _table: &PollTable<'_>) -> u32 {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -97,22 +96,24 @@ pub trait FileOperations: Sized + 'static {
 
     /// Serves `ioctl(2)`.
     ///
-    /// [`ENOTTY`] is the answer to an unknown command.
+    /// # Errors
+    ///
+    /// [`ENOTTY`] for an unknown command.
     fn ioctl(_file: &OpenFile<'_, Self>, _cmd: u32, _arg: usize) -> Result<isize> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 
     /// Serves `ioctl(2)` of a 32-bit program on a 64-bit kernel.
     ///
-    /// Without this method [`ioctl`](FileOperations::ioctl) serves them too, with the argument
-    /// taken as a pointer.
+    /// Without this method, [`ioctl`](FileOperations::ioctl) serves it, with the argument as a
+    /// pointer.
     #[cfg(CONFIG_COMPAT)]
     fn compat_ioctl(_file: &OpenFile<'_, Self>, _cmd: u32, _arg: usize) -> Result<isize> {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
 }
 
-/// A file during one of its [`FileOperations`], before its release.
+/// An open file, during one of its [`FileOperations`].
 ///
 /// # Invariants
 ///
@@ -146,11 +147,11 @@ impl<'a, T: FileOperations> OpenFile<'a, T> {
     /// Returns the inode.
     #[inline]
     pub fn inode(&self) -> &'a Inode {
-        // SAFETY: The file is valid for `'a`; its inode does not change, and stays as long as it.
+        // SAFETY: The file is valid for `'a`. Its inode does not change, and the file holds it.
         unsafe { Inode::from_raw((*self.file.as_ptr()).f_inode) }
     }
 
-    /// Returns what the file stands for.
+    /// Returns the object that the file refers to.
     #[inline]
     pub fn object(&self) -> &'a T::Object {
         // SAFETY: By the type invariants, the inode owns a reference to a `T::Object`.
@@ -162,30 +163,29 @@ impl<'a, T: FileOperations> OpenFile<'a, T> {
     #[inline]
     pub fn poll_wait(&self, table: &PollTable<'_>) {
         let queue = T::wait_queue(self.object());
-        // SAFETY: `wait_queue()` finds the queue in a borrow of any lifetime, so also in one that
-        // ends with the file's release. By the type invariants such a borrow is possible: the
-        // object stays until then, and with it the queue.
+        // SAFETY: The queue lives as long as the object, by the signature of `wait_queue()`. By the
+        // type invariants, the object lives at least until the file is released.
         unsafe { table.register_wait_queue(self.file, queue) };
     }
 }
 
 /// A `struct file_operations` whose functions are those of `T`.
 ///
-/// Lives in a `static`, so that its address tells the files that have it from all others. Given to
-/// inodes by a [`PseudoFs`](crate::fs::pseudo::PseudoFs), and so only to those that own a reference
+/// A `static`, whose address identifies the files with these operations. A
+/// [`PseudoFs`](crate::fs::pseudo::PseudoFs) sets it in its inodes, each of which owns a reference
 /// to a `T::Object`.
 ///
 /// # Invariants
 ///
-/// `inner.owner` is null: the inode holds the module of `T`'s functions, and the file holds the
-/// inode. See [`kernel::fs::pseudo`](crate::fs::pseudo).
+/// `inner.owner` is null: the inode holds the module with the functions of `T`, and the file holds
+/// the inode. See [`kernel::fs::pseudo`](crate::fs::pseudo).
 #[repr(transparent)]
 pub struct FileOperationsTable<T: FileOperations> {
     inner: bindings::file_operations,
     _operations: PhantomData<T>,
 }
 
-// SAFETY: Nothing ever writes to the table.
+// SAFETY: The table is never written to.
 unsafe impl<T: FileOperations> Sync for FileOperationsTable<T> {}
 
 impl<T: FileOperations> FileOperationsTable<T> {
@@ -228,64 +228,78 @@ impl<T: FileOperations> FileOperationsTable<T> {
         &self.inner
     }
 
+    /// `->open()`: called once for each file. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->open()` of a file with this table.
+    /// `inode` must have this table, and be valid during the call.
     unsafe extern "C" fn open(inode: *mut bindings::inode, _file: *mut bindings::file) -> c_int {
-        // SAFETY: The inode is valid during the call; inodes with this table own a reference to a
+        // SAFETY: The caller promises a valid inode. Inodes with this table own a reference to a
         // `T::Object`.
         from_result(|| unsafe { T::open(Inode::from_raw(inode).object()).map(|()| 0) })
     }
 
+    /// `->release()`: called once, after the last reference to the file is gone. Process context,
+    /// may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->release()` of a file with this table.
+    /// `inode` must have this table, and be the inode of `file`. The caller must hold the mount and
+    /// the dentry of `file` until the call returns, and have the only access to `file`.
     unsafe extern "C" fn release(inode: *mut bindings::inode, file: *mut bindings::file) -> c_int {
-        // SAFETY: Both are valid during the file's release; inodes with this table own a reference
-        // to a `T::Object`. Nobody reads or writes the file any more. It has a reference to its
-        // dentry and to the mount until after this, and is in that file system.
+        // SAFETY: The caller promises a valid inode and a valid file. Inodes with this table own a
+        // reference to a `T::Object`.
+        unsafe { T::release(Inode::from_raw(inode).object(), (*file).f_flags) };
+        // SAFETY: Inodes with this table are in a mounted `PseudoFs`. `file` holds the dentry and
+        // the mount, and its object is not used after `release()`.
         unsafe {
-            T::release(Inode::from_raw(inode).object(), (*file).f_flags);
-            PseudoFs::<T::FileSystem>::of_super((*inode).i_sb).retire(bindings::file_dentry(file));
-        }
+            PseudoFs::<T::FileSystem>::of_super((*inode).i_sb).retire(bindings::file_dentry(file))
+        };
         0
     }
 
+    /// `->poll()`. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->poll()` of a file with this table.
+    /// `file` must have this table, and not be released during the call. `table` must be valid
+    /// during the call, or null.
     unsafe extern "C" fn poll(
         file: *mut bindings::file,
         table: *mut bindings::poll_table,
     ) -> bindings::__poll_t {
-        // SAFETY: C calls with a file that is not released during the call; polling does not touch
-        // the file position.
+        // SAFETY: The caller promises that the file is not released. `poll(2)` does not use the
+        // file position.
         let file = unsafe { OpenFile::<T>::from_raw(file) };
-        // SAFETY: C calls with a table that is valid during the call, or null.
+        // SAFETY: As the caller promises.
         let table = unsafe { PollTable::from_raw(table) };
 
         T::poll(&file, &table)
     }
 
+    /// `->show_fdinfo()`. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->show_fdinfo()` of a file with this table.
+    /// `file` must have this table, and the caller must hold a reference to it. The caller must
+    /// have the only access to `m`.
     unsafe extern "C" fn show_fdinfo(m: *mut bindings::seq_file, file: *mut bindings::file) {
-        // SAFETY: procfs holds a reference to the file during the call, and does not touch its file
-        // position.
+        // SAFETY: The caller holds a reference to the file. procfs does not use the file position.
         let file = unsafe { OpenFile::<T>::from_raw(file) };
-        // SAFETY: procfs calls with a `seq_file` that is its own during the call.
+        // SAFETY: As the caller promises.
         let m = unsafe { SeqFile::from_raw(m) };
 
         T::show_fdinfo(&file, m);
     }
 
+    /// `->unlocked_ioctl()`. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->unlocked_ioctl()` of a file with this table.
+    /// `file` must have this table, and not be released during the call.
     unsafe extern "C" fn ioctl(file: *mut bindings::file, cmd: c_uint, arg: c_ulong) -> c_long {
-        // SAFETY: C calls with a file that is not released during the call; `ioctl(2)` does not
-        // touch the file position.
+        // SAFETY: The caller promises that the file is not released. `ioctl(2)` does not use the
+        // file position.
         let file = unsafe { OpenFile::<T>::from_raw(file) };
 
         match T::ioctl(&file, cmd, arg) {
@@ -294,17 +308,19 @@ impl<T: FileOperations> FileOperationsTable<T> {
         }
     }
 
+    /// `->compat_ioctl()`. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->compat_ioctl()` of a file with this table.
+    /// As for [`Self::ioctl`].
     #[cfg(CONFIG_COMPAT)]
     unsafe extern "C" fn compat_ioctl(
         file: *mut bindings::file,
         cmd: c_uint,
         arg: c_ulong,
     ) -> c_long {
-        // SAFETY: C calls with a file that is not released during the call; `ioctl(2)` does not
-        // touch the file position.
+        // SAFETY: The caller promises that the file is not released. `ioctl(2)` does not use the
+        // file position.
         let file = unsafe { OpenFile::<T>::from_raw(file) };
 
         match T::compat_ioctl(&file, cmd, arg) {

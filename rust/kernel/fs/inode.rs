@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Inodes that stand for an object of the kernel.
+//! Inodes of objects of the kernel.
 //!
 //! C header: [`include/linux/fs.h`](srctree/include/linux/fs.h)
 
@@ -22,11 +22,11 @@ use core::marker::PhantomData;
 
 /// Flags of an inode.
 pub mod flags {
-    /// Security modules leave the inode alone.
+    /// Security modules do not mediate access to the inode.
     pub const S_PRIVATE: u32 = bindings::S_PRIVATE;
-    /// The inode is in no directory tree, and takes part in nothing that needs one.
+    /// The inode is in no directory tree.
     pub const S_ANON_INODE: u32 = bindings::S_ANON_INODE;
-    /// The inode does not change: no attribute of it can be set.
+    /// No attribute of the inode can be changed.
     pub const S_IMMUTABLE: u32 = bindings::S_IMMUTABLE;
 
     use crate::bindings;
@@ -52,7 +52,7 @@ pub mod ioctl {
 ///
 /// # Invariants
 ///
-/// Instances are valid inodes, and stay so as long as they are borrowed.
+/// Instances are valid inodes for as long as they are borrowed.
 #[repr(transparent)]
 pub struct Inode(Opaque<bindings::inode>);
 
@@ -74,46 +74,47 @@ impl Inode {
         self.0.get()
     }
 
-    /// Returns the generation number, which tells inodes apart that have the same number.
+    /// Returns the generation number, which distinguishes inodes with the same number.
     #[inline]
     pub fn generation(&self) -> u32 {
-        // SAFETY: By the type invariants, `self` is valid; the field is set before the inode can be
-        // found.
+        // SAFETY: By the type invariants, `self` is valid. The field is set before the inode is
+        // visible.
         unsafe { (*self.as_ptr()).i_generation }
     }
 
-    /// Returns what the inode stands for.
+    /// Returns the object of the inode.
     ///
     /// # Safety
     ///
-    /// The inode must belong to a file system whose inodes stand for an `T`, and not be its root.
+    /// The inode must own a reference to a `T`: its file system must be one of such inodes, and the
+    /// inode must not be the root.
     #[inline]
     pub(crate) unsafe fn object<T>(&self) -> &T {
-        // SAFETY: The caller promises that the inode owns a reference to a `T`, from before anyone
-        // else sees it until it is evicted, after its last user is gone.
+        // SAFETY: The caller promises a reference to a `T`, which the inode owns until it is
+        // evicted.
         unsafe { &*(*self.as_ptr()).i_private.cast() }
     }
 }
 
-/// An inode that nobody else can see yet.
+/// A new inode, which is not visible yet.
 ///
-/// An immutable regular file that nobody may read or write, until something else is said.
+/// Initially an immutable regular file without permissions.
 #[repr(transparent)]
 pub struct NewInode(Opaque<bindings::inode>);
 
 impl NewInode {
     /// # Safety
     ///
-    /// `ptr` must point at an inode to which nobody else has access during `'a`.
+    /// `ptr` must point at an inode to which the caller has the only access during `'a`.
     #[inline]
     pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::inode) -> &'a mut Self {
-        // SAFETY: As the caller promises; `NewInode` is an `inode`.
+        // SAFETY: As the caller promises. `NewInode` is `repr(transparent)`.
         unsafe { &mut *ptr.cast() }
     }
 
     #[inline]
     fn inode(&mut self) -> &mut bindings::inode {
-        // SAFETY: By the promise of `from_raw()`, nobody else has access.
+        // SAFETY: The caller of `from_raw()` has promised the only access.
         unsafe { &mut *self.0.get() }
     }
 
@@ -138,18 +139,18 @@ impl NewInode {
     }
 }
 
-/// What `stat(2)` and `statx(2)` get to see.
+/// The answer to `stat(2)` and `statx(2)`.
 #[repr(transparent)]
 pub struct Stat(Opaque<bindings::kstat>);
 
 impl Stat {
-    /// Sets everything from the inode.
+    /// Sets all fields from the inode.
     ///
-    /// `request_mask` says what `statx(2)` asked for.
+    /// `request_mask` is that of `statx(2)`.
     #[doc(alias = "generic_fillattr")]
     #[inline]
     pub fn fill(&mut self, inode: &Inode, request_mask: u32) {
-        // SAFETY: `inode` is valid, and we have the only access to `self`.
+        // SAFETY: `inode` is valid, and the mutable borrow gives the only access to `self`.
         unsafe {
             bindings::generic_fillattr(
                 &raw mut bindings::nop_mnt_idmap,
@@ -160,17 +161,17 @@ impl Stat {
         };
     }
 
-    /// Says of no kind of file that it is one.
+    /// Clears `S_IFMT`.
     #[inline]
     pub fn clear_file_type(&mut self) {
-        // SAFETY: We have the only access to `self`.
+        // SAFETY: The mutable borrow gives the only access to `self`.
         unsafe { (*self.0.get()).mode &= !(bindings::S_IFMT as u16) };
     }
 
     /// Sets the device number, in the kernel's own format.
     #[inline]
     pub fn set_device(&mut self, device: bindings::dev_t) {
-        // SAFETY: We have the only access to `self`.
+        // SAFETY: The mutable borrow gives the only access to `self`.
         unsafe { (*self.0.get()).dev = device };
     }
 }
@@ -181,12 +182,12 @@ impl Stat {
 /// All run in process context and may sleep.
 #[vtable]
 pub trait InodeOperations: Sized + 'static {
-    /// What an inode stands for.
+    /// The type of the object of an inode.
     type Object: AlwaysRefCounted + Send + Sync + 'static;
 
-    /// Says what `stat(2)` and its like get to see. `request_mask` is that of `statx(2)`.
+    /// Answers `stat(2)` and `statx(2)`. `request_mask` is that of `statx(2)`.
     ///
-    /// Without this method it is what the inode says.
+    /// Without this method, the fields of the inode are the answer.
     fn getattr(
         _object: &Self::Object,
         _inode: &Inode,
@@ -198,8 +199,8 @@ pub trait InodeOperations: Sized + 'static {
 
     /// Decides on `chmod(2)`, `chown(2)`, `utimensat(2)` and `truncate(2)`.
     ///
-    /// Called with the inode's lock held. There is no way yet to let one happen: without this
-    /// method the VFS does as it thinks fit.
+    /// Called with the lock of the inode held. An implementation can only refuse the change.
+    /// Without this method, `simple_setattr()` of the VFS makes it.
     fn setattr(_object: &Self::Object) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
@@ -233,9 +234,12 @@ impl<T: InodeOperations> InodeOperationsTable<T> {
         ..pin_init::zeroed()
     };
 
+    /// `->getattr()`. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->getattr()` of an inode with this table.
+    /// `path` must be a valid path to an inode with this table. `stat` must be initialised, and the
+    /// caller must have the only access to it.
     unsafe extern "C" fn getattr(
         _idmap: *mut bindings::mnt_idmap,
         path: *const bindings::path,
@@ -243,46 +247,51 @@ impl<T: InodeOperations> InodeOperationsTable<T> {
         request_mask: u32,
         _query_flags: c_uint,
     ) -> c_int {
-        // SAFETY: C calls with a path to an inode with this table, valid during the call.
+        // SAFETY: As the caller promises.
         let inode = unsafe { Inode::from_raw((*(*path).dentry).d_inode) };
-        // SAFETY: C calls with a `stat` to fill in; `Stat` is `repr(transparent)`.
+        // SAFETY: As the caller promises. `Stat` is `repr(transparent)`.
         let stat = unsafe { &mut *stat.cast::<Stat>() };
 
         from_result(|| {
-            // SAFETY: Inodes with this table stand for a `T::Object`.
+            // SAFETY: Inodes with this table own a reference to a `T::Object`.
             T::getattr(unsafe { inode.object() }, inode, stat, request_mask).map(|()| 0)
         })
     }
 
+    /// `->setattr()`. Process context, may sleep; the lock of the inode is held.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->setattr()` of an inode with this table.
+    /// `dentry` must be a valid dentry of an inode with this table.
     unsafe extern "C" fn setattr(
         _idmap: *mut bindings::mnt_idmap,
         dentry: *mut bindings::dentry,
         _attr: *mut bindings::iattr,
     ) -> c_int {
-        // SAFETY: C calls with a dentry of an inode with this table, valid during the call.
+        // SAFETY: As the caller promises.
         let inode = unsafe { Inode::from_raw((*dentry).d_inode) };
-        // SAFETY: Inodes with this table stand for a `T::Object`.
+        // SAFETY: Inodes with this table own a reference to a `T::Object`.
         from_result(|| T::setattr(unsafe { inode.object() }).map(|()| 0))
     }
 
+    /// `->listxattr()`. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->listxattr()` of an inode with this table.
+    /// `dentry` must be a valid dentry of an inode with this table. `buffer` must be null, or
+    /// writable for `size` bytes.
     unsafe extern "C" fn listxattr(
         dentry: *mut bindings::dentry,
         buffer: *mut c_char,
         size: usize,
     ) -> isize {
-        // SAFETY: C calls with a dentry of an inode with this table, valid during the call.
+        // SAFETY: As the caller promises.
         let inode = unsafe { Inode::from_raw((*dentry).d_inode) };
-        // SAFETY: C calls with a null buffer, or one of `size` bytes to write to.
+        // SAFETY: As the caller promises.
         let list = unsafe { XattrList::from_raw(inode, buffer, size) };
 
         let len: c_int = from_result(|| {
-            // SAFETY: Inodes with this table stand for a `T::Object`.
+            // SAFETY: Inodes with this table own a reference to a `T::Object`.
             let len = T::listxattr(unsafe { inode.object() }, list)?;
             xattr::checked_len(buffer.is_null(), size, len)
         });

@@ -488,7 +488,8 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         }
 
         // SAFETY: The caller promises the only access to the inode, and that its super block is
-        // mounted. `data` points at a `T::Object`, to which the inode owns a reference from here on.
+        // mounted. `data` points at a `T::Object`, to which the inode owns a reference from here
+        // on.
         unsafe {
             let this = Self::of_super((*inode).i_sb);
             (*inode).i_private = data;

@@ -9,11 +9,11 @@ use crate::{
     types::Opaque, //
 };
 
-/// Wraps the kernel's `struct super_block`: a file system that is in use.
+/// Wraps the kernel's `struct super_block`, a file system in use.
 ///
 /// # Invariants
 ///
-/// Instances are valid super blocks, and stay so as long as they are borrowed.
+/// Instances are valid super blocks for as long as they are borrowed.
 #[repr(transparent)]
 pub struct SuperBlock(Opaque<bindings::super_block>);
 
@@ -29,41 +29,40 @@ impl SuperBlock {
         unsafe { &*ptr.cast() }
     }
 
-    /// Returns the device number, by which `st_dev` tells files of different file systems apart. In
-    /// the kernel's own format.
+    /// Returns the device number, which `st_dev` reports, in the format of the kernel.
     #[inline]
     pub fn device(&self) -> bindings::dev_t {
-        // SAFETY: By the type invariants, `self` is valid; the number does not change.
+        // SAFETY: By the type invariants, `self` is valid. The number does not change.
         unsafe { (*self.0.get()).s_dev }
     }
 
-    /// Returns the number that tells what kind of file system it is, as `statfs(2)` does.
+    /// Returns the magic number of the file system, which `statfs(2)` reports.
     #[inline]
     pub fn magic(&self) -> usize {
-        // SAFETY: By the type invariants, `self` is valid; the number does not change.
+        // SAFETY: By the type invariants, `self` is valid. The number does not change.
         unsafe { (*self.0.get()).s_magic }
     }
 }
 
-/// What `statfs(2)` gets to see.
+/// The answer to `statfs(2)`.
 #[repr(transparent)]
 pub struct StatFs(Opaque<bindings::kstatfs>);
 
 impl StatFs {
     /// # Safety
     ///
-    /// `ptr` must point at a `struct kstatfs` that nobody else accesses during `'a`.
+    /// `ptr` must point at a `struct kstatfs` to which the caller has the only access during `'a`.
     #[inline]
     pub(crate) unsafe fn from_raw<'a>(ptr: *mut bindings::kstatfs) -> &'a mut Self {
         // SAFETY: As the caller promises; `StatFs` is `repr(transparent)`.
         unsafe { &mut *ptr.cast() }
     }
 
-    /// Sets the id of the file system to that of the one with this device number.
+    /// Sets the id of the file system to that of the file system with this device number.
     #[doc(alias = "huge_encode_dev")]
     #[inline]
     pub fn set_fsid(&mut self, device: bindings::dev_t) {
-        // SAFETY: We have the only access to `self`.
+        // SAFETY: The mutable borrow gives the only access to `self`.
         unsafe { (*self.0.get()).f_fsid = bindings::dev_to_fsid(device) };
     }
 }

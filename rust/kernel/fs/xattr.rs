@@ -2,8 +2,8 @@
 
 //! Extended attributes.
 //!
-//! [`XattrHandler`] is implemented by file systems that have some. [`SimpleXattrs`] keeps them in
-//! memory.
+//! A file system with extended attributes implements [`XattrHandler`]. [`SimpleXattrs`] stores them
+//! in memory.
 //!
 //! C header: [`include/linux/xattr.h`](srctree/include/linux/xattr.h)
 
@@ -34,7 +34,7 @@ pub mod flags {
 
 /// The full name of an attribute, with its prefix.
 ///
-/// As C has it: a [`CStr`] of which nobody has found out yet how long it is.
+/// A string of C, whose length has not been computed.
 ///
 /// # Invariants
 ///
@@ -55,22 +55,22 @@ impl<'a> From<&'a CStr> for XattrName<'a> {
     }
 }
 
-/// Where a value of an attribute goes.
+/// The buffer for the value of an attribute.
 ///
 /// # Invariants
 ///
-/// `buffer` is null, or can be written to for `size` bytes during `'a`.
+/// `buffer` is null, or writable for `size` bytes during `'a`.
 pub struct XattrValue<'a> {
     buffer: *mut c_void,
     size: usize,
     _buffer: PhantomData<&'a mut [u8]>,
 }
 
-/// Where names of attributes go.
+/// The buffer for the names of attributes.
 ///
 /// # Invariants
 ///
-/// `buffer` is null, or can be written to for `size` bytes during `'a`.
+/// `buffer` is null, or writable for `size` bytes during `'a`.
 pub struct XattrList<'a> {
     inode: &'a Inode,
     buffer: *mut c_char,
@@ -80,7 +80,7 @@ pub struct XattrList<'a> {
 impl<'a> XattrList<'a> {
     /// # Safety
     ///
-    /// `buffer` must be null, or be there to be written to for `size` bytes during `'a`.
+    /// `buffer` must be null, or writable for `size` bytes during `'a`.
     pub(crate) unsafe fn from_raw(inode: &'a Inode, buffer: *mut c_char, size: usize) -> Self {
         // INVARIANT: As the caller promises.
         Self {
@@ -91,33 +91,34 @@ impl<'a> XattrList<'a> {
     }
 }
 
-/// The extended attributes whose names have one prefix.
+/// The extended attributes with one prefix.
 ///
-/// All functions run in process context and may sleep. Permissions have been looked at: for
-/// `trusted.` the VFS has found `CAP_SYS_ADMIN` in the initial user namespace.
+/// All functions run in process context and may sleep. The VFS has checked permissions: `trusted.`
+/// requires `CAP_SYS_ADMIN` in the initial user namespace.
 pub trait XattrHandler: Sized + 'static {
-    /// What an inode stands for.
+    /// The type of the object of an inode.
     type Object: AlwaysRefCounted + Send + Sync + 'static;
 
     /// The prefix, with its dot.
     const PREFIX: &'static CStr;
 
-    /// Reads the attribute with the full name `name`, and returns how long its value is.
+    /// Reads the attribute with the full name `name`, and returns the length of its value.
     ///
     /// # Errors
     ///
-    /// - [`ENODATA`] if there is none.
+    /// - [`ENODATA`] if the attribute does not exist.
     /// - [`ERANGE`] if the value is too long for its buffer.
     fn get(object: &Self::Object, name: XattrName<'_>, value: XattrValue<'_>) -> Result<usize>;
 
     /// Writes the attribute with the full name `name`, or removes it for [`None`].
     ///
-    /// Called with the inode's lock held. `flags` are [`flags::XATTR_CREATE`] and
+    /// Called with the lock of the inode held. `flags` are [`flags::XATTR_CREATE`] and
     /// [`flags::XATTR_REPLACE`].
     ///
     /// # Errors
     ///
-    /// - [`EEXIST`] and [`ENODATA`] if `flags` are against it.
+    /// - [`EEXIST`] for [`flags::XATTR_CREATE`], if the attribute exists.
+    /// - [`ENODATA`] for [`flags::XATTR_REPLACE`], if it does not.
     /// - [`ENOMEM`] if memory runs out.
     fn set(object: &Self::Object, name: XattrName<'_>, value: Option<&[u8]>, flags: u32) -> Result;
 }
@@ -133,28 +134,32 @@ impl<T: XattrHandler> XattrHandlers<T> {
         ..pin_init::zeroed()
     };
 
-    /// What a super block points at: one handler, and null.
+    /// The list for a super block: one handler, and null.
     pub(crate) const LIST: &'static [*const bindings::xattr_handler; 2] =
         &[Self::HANDLER, ptr::null()];
 
     /// # Safety
     ///
-    /// `suffix` must be what follows our prefix in a name that is valid for `'a`.
+    /// `suffix` must be the part after our prefix, in a name that is valid for `'a`.
     unsafe fn full_name<'a>(
         handler: *const bindings::xattr_handler,
         suffix: *const c_char,
     ) -> XattrName<'a> {
         // INVARIANT: The caller promises a valid name; all names are nul-terminated.
         XattrName {
-            // SAFETY: The caller promises that the prefix is in front of the suffix.
+            // SAFETY: The caller promises that the prefix precedes the suffix.
             name: unsafe { bindings::xattr_full_name(handler, suffix) },
             _name: PhantomData,
         }
     }
 
+    /// `->get()`. Process context, may sleep.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->get()` of our handler, for an inode of our file system.
+    /// `inode` must be a valid inode of an object in a file system with this handler. `suffix` must
+    /// be the part of a valid name after the prefix. `buffer` must be null, or writable for `size`
+    /// bytes.
     unsafe extern "C" fn get(
         handler: *const bindings::xattr_handler,
         _dentry: *mut bindings::dentry,
@@ -163,11 +168,11 @@ impl<T: XattrHandler> XattrHandlers<T> {
         buffer: *mut c_void,
         size: usize,
     ) -> c_int {
-        // SAFETY: The inode is valid during the call.
+        // SAFETY: As the caller promises.
         let inode = unsafe { Inode::from_raw(inode) };
-        // SAFETY: C calls with what follows our prefix.
+        // SAFETY: As the caller promises.
         let name = unsafe { Self::full_name(handler, suffix) };
-        // INVARIANT: C calls with a null buffer, or one of `size` bytes to write to.
+        // INVARIANT: As the caller promises.
         let value = XattrValue {
             buffer,
             size,
@@ -175,15 +180,18 @@ impl<T: XattrHandler> XattrHandlers<T> {
         };
 
         from_result(|| {
-            // SAFETY: Inodes with this handler stand for a `T::Object`.
+            // SAFETY: Inodes with this handler own a reference to a `T::Object`.
             let len = T::get(unsafe { inode.object() }, name, value)?;
             checked_len(buffer.is_null(), size, len)
         })
     }
 
+    /// `->set()`. Process context, may sleep; the lock of the inode is held.
+    ///
     /// # Safety
     ///
-    /// Called by C as `->set()` of our handler, for an inode of our file system.
+    /// `inode` and `suffix` as for [`Self::get`]. `value` must be null, or readable for `size`
+    /// bytes.
     unsafe extern "C" fn set(
         handler: *const bindings::xattr_handler,
         _idmap: *mut bindings::mnt_idmap,
@@ -194,23 +202,27 @@ impl<T: XattrHandler> XattrHandlers<T> {
         size: usize,
         flags: c_int,
     ) -> c_int {
-        // SAFETY: The inode is valid during the call.
+        // SAFETY: As the caller promises.
         let inode = unsafe { Inode::from_raw(inode) };
-        // SAFETY: C calls with what follows our prefix.
+        // SAFETY: As the caller promises.
         let name = unsafe { Self::full_name(handler, suffix) };
-        // SAFETY: C calls with null, to remove the attribute, or with `size` bytes.
+        // SAFETY: As the caller promises. Null removes the attribute.
         let value =
             (!value.is_null()).then(|| unsafe { slice::from_raw_parts(value.cast::<u8>(), size) });
 
         from_result(|| {
-            // SAFETY: Inodes with this handler stand for a `T::Object`.
+            // SAFETY: Inodes with this handler own a reference to a `T::Object`.
             T::set(unsafe { inode.object() }, name, value, flags as u32).map(|()| 0)
         })
     }
 }
 
-/// Returns what C is told of a value or a list of length `len`: it copies as much to user space,
-/// from a buffer of `size` bytes, unless that `is_null`.
+/// Returns the length of a value or a list for C, which copies as many bytes to user space.
+///
+/// # Errors
+///
+/// - [`ERANGE`] if the buffer of `size` bytes is shorter; a buffer that `is_null` has no size.
+/// - [`E2BIG`] if the length is not a [`c_int`].
 #[inline]
 pub(super) fn checked_len(is_null: bool, size: usize, len: usize) -> Result<c_int> {
     if !is_null && len > size {
@@ -219,12 +231,12 @@ pub(super) fn checked_len(is_null: bool, size: usize, len: usize) -> Result<c_in
     c_int::try_from(len).map_err(|_| E2BIG)
 }
 
-/// Extended attributes of one object that are kept in memory. Thread safe.
+/// Extended attributes of one object, in memory. Thread safe.
 ///
 /// # Invariants
 ///
-/// `list` is a list of attributes in `cache`, and `lock` a mutex that is held whenever it changes.
-/// All are valid during `'a`.
+/// `list` is a list of attributes in `cache`, and `lock` a mutex that is held for each change of
+/// the list. All are valid during `'a`.
 #[derive(Copy, Clone)]
 pub struct SimpleXattrs<'a> {
     list: *mut bindings::list_head,
@@ -238,9 +250,9 @@ impl SimpleXattrs<'_> {
     ///
     /// # Safety
     ///
-    /// `list` must be an initialised list, `cache` the one that all its attributes are in, `lock`
-    /// an initialised mutex that everyone else holds to change the list, and all valid during the
-    /// lifetime of the result.
+    /// - `list` must be an initialised list, and `cache` must contain all of its attributes.
+    /// - `lock` must be an initialised mutex, which all other users hold to change the list.
+    /// - All must be valid during the lifetime of the result.
     #[inline]
     pub unsafe fn from_raw(
         list: *mut bindings::list_head,
@@ -256,11 +268,11 @@ impl SimpleXattrs<'_> {
         }
     }
 
-    /// Reads attribute `name`, and returns how long its value is.
+    /// Reads attribute `name`, and returns the length of its value. Process context, may sleep.
     ///
     /// # Errors
     ///
-    /// - [`ENODATA`] if there is none.
+    /// - [`ENODATA`] if the attribute does not exist.
     /// - [`ERANGE`] if the value is too long for its buffer.
     #[doc(alias = "simple_xattr_get")]
     #[inline]
@@ -279,15 +291,15 @@ impl SimpleXattrs<'_> {
     ///
     /// # Errors
     ///
-    /// - [`EEXIST`] for [`flags::XATTR_CREATE`], and [`ENODATA`] for [`flags::XATTR_REPLACE`], if
-    ///   they are not met.
+    /// - [`EEXIST`] for [`flags::XATTR_CREATE`], if the attribute exists.
+    /// - [`ENODATA`] for [`flags::XATTR_REPLACE`], if it does not.
     /// - [`ENOMEM`] if memory runs out.
     #[doc(alias = "simple_xattr_set")]
     pub fn set(&self, name: XattrName<'_>, value: Option<&[u8]>, flags: u32) -> Result {
         let (buffer, size) = value.map_or((ptr::null(), 0), |v| (v.as_ptr(), v.len()));
 
-        // SAFETY: By the type invariants, list and cache are valid, and nobody else changes the
-        // list while we hold the lock.
+        // SAFETY: By the type invariants, list and cache are valid, and the lock excludes other
+        // changes of the list.
         let old = unsafe {
             bindings::mutex_lock(self.lock);
             let old = bindings::simple_xattr_set(
@@ -301,15 +313,15 @@ impl SimpleXattrs<'_> {
             bindings::mutex_unlock(self.lock);
             old
         };
-        // SAFETY: What is returned is null, or has been taken off the list and is ours to free.
+        // SAFETY: The pointer is null, or an attribute that was removed from the list.
         unsafe { bindings::simple_xattr_free_rcu(from_err_ptr(old)?) };
         Ok(())
     }
 
-    /// Lists the names, and returns how long the list is.
+    /// Lists the names, and returns the length of the list. Process context, may sleep.
     ///
-    /// Names in `trusted.` are left out for who has no `CAP_SYS_ADMIN` in the initial user
-    /// namespace.
+    /// Callers without `CAP_SYS_ADMIN` in the initial user namespace do not see names in
+    /// `trusted.`.
     ///
     /// # Errors
     ///

@@ -318,7 +318,8 @@ impl Pid {
         self.record().ok_or(ESRCH)
     }
 
-    /// Returns true if C or Rust has [registered](Pid::register) the pid, and it has not been reaped.
+    /// Returns true if C or Rust has [registered](Pid::register) the pid, and it has not been
+    /// reaped.
     ///
     /// Any context.
     pub fn is_known(&self) -> bool {

@@ -56,7 +56,8 @@ impl Task {
         to_result(unsafe { bindings::send_sig_priv(sig, self.as_ptr(), kind as u32) })
     }
 
-    /// Returns the exit status of the task if its parent, or the task itself, reaps or has reaped it.
+    /// Returns the exit status of the task if its parent, or the task itself, reaps or has reaped
+    /// it.
     ///
     /// A poller woken by an auto-reaped exit may find no exit in the [`Record`] yet. This function
     /// waits until `exit_notify()` has decided who reaps the task, so it always returns the status
@@ -73,8 +74,8 @@ impl Task {
         })
     }
 
-    /// Returns the number of the parent in the pid namespace of the current task, or 0 if the parent
-    /// is not visible there.
+    /// Returns the number of the parent in the pid namespace of the current task, or 0 if the
+    /// parent is not visible there.
     #[doc(alias = "task_ppid_vnr")]
     #[inline]
     pub fn ppid_vnr(&self) -> PidNr {
@@ -82,8 +83,8 @@ impl Task {
         unsafe { bindings::task_ppid_vnr(self.as_ptr()) }
     }
 
-    /// Returns the number of the process in the pid namespace of the current task, or 0 if the process
-    /// is not visible there or has been reaped.
+    /// Returns the number of the process in the pid namespace of the current task, or 0 if the
+    /// process is not visible there or has been reaped.
     #[doc(alias = "task_tgid_vnr")]
     #[inline]
     pub fn tgid_vnr(&self) -> PidNr {

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! How many pidfds a provider has made, and how many of them are open.
+//! The numbers of pidfds that a provider has made and that are open.
 //!
-//! The kernel counts for each CPU; the counters are not the module's that makes the pidfds.
+//! Each CPU has its own counters, which are built into the kernel.
 //!
 //! C source: [`kernel/pidfd/counts.c`](srctree/kernel/pidfd/counts.c)
 
@@ -11,51 +11,52 @@ use crate::{
     prelude::*, //
 };
 
-/// Counts a pidfd that is opened. Any context.
+/// Counts the creation of a pidfd. Any context.
 #[inline]
 pub fn created() {
-    // SAFETY: No requirements.
+    // SAFETY: The function has no requirements.
     unsafe { bindings::pidfd_count_created() };
 }
 
-/// Counts a pidfd that is released. Any context.
+/// Counts the release of a pidfd. Any context.
 #[inline]
 pub fn released() {
-    // SAFETY: No requirements.
+    // SAFETY: The function has no requirements.
     unsafe { bindings::pidfd_count_released() };
 }
 
-/// The files `created` and `open` in a directory of debugfs, removed when this is dropped.
+/// The files `created` and `open` in a directory of debugfs, which are removed when this is
+/// dropped.
 ///
-/// Only root reads them. A file that is open then stays open; a read of it fails with [`EIO`].
-/// Nobody waits for a reader.
+/// Only root can read them. The removal does not wait for readers: a later read of an open file
+/// fails with [`EIO`].
 ///
 /// # Invariants
 ///
-/// The pointer is what `pidfd_counts_create()` returned.
+/// `pidfd_counts_create()` has returned the pointer.
 pub struct Files(*mut bindings::dentry);
 
-// SAFETY: debugfs locks what it does with a dentry, and nothing else is done with it.
+// SAFETY: Any thread may pass the pointer to `pidfd_counts_remove()`.
 unsafe impl Send for Files {}
 
 // SAFETY: A shared reference gives access to nothing.
 unsafe impl Sync for Files {}
 
 impl Files {
-    /// Creates the files, in directory `name`, and begins to count what is created from 0.
+    /// Creates the files in directory `name`. `created` starts from 0.
     ///
-    /// Without debugfs, or memory, the files do not exist. Process context, may sleep.
+    /// Without debugfs, or if memory runs out, the files do not exist. Process context, may sleep.
     #[doc(alias = "pidfd_counts_create")]
     pub fn new(name: &CStr) -> Self {
-        // INVARIANT: It returned this just now.
-        // SAFETY: `name` is a valid string.
+        // INVARIANT: The pointer is the result.
+        // SAFETY: `name` is a valid C string.
         Self(unsafe { bindings::pidfd_counts_create(name.as_char_ptr()) })
     }
 }
 
 impl Drop for Files {
     fn drop(&mut self) {
-        // SAFETY: By the type invariants, the pointer came from there.
+        // SAFETY: By the type invariants, `pidfd_counts_create()` has returned the pointer.
         unsafe { bindings::pidfd_counts_remove(self.0) };
     }
 }

@@ -51,7 +51,8 @@ pub trait Provider: Sized + 'static {
 
     /// Makes a file for `pid` in the file system that is mounted as `mount`.
     ///
-    /// `flags` are those in [`flags`](super::flags), and the access mode. Process context, may sleep.
+    /// `flags` are those in [`flags`](super::flags), and the access mode. Process context, may
+    /// sleep.
     ///
     /// # Errors
     ///
@@ -96,9 +97,11 @@ pub struct ProviderTable<P: Provider> {
 unsafe impl<P: Provider> Sync for ProviderTable<P> {}
 
 impl<P: Provider> ProviderTable<P> {
-    /// Creates the table of a provider whose files are in `file_system`, with the operations `files`.
+    /// Creates the table of a provider whose files are in `file_system`, with the operations
+    /// `files`.
     ///
-    /// Another provider must not use `file_system`, and all of its files must have these operations.
+    /// Another provider must not use `file_system`, and all of its files must have these
+    /// operations.
     pub const fn new(
         file_system: &'static PseudoFs<P::FileSystem>,
         files: &'static FileOperationsTable<<P::FileSystem as PseudoFileSystem>::Files>,
@@ -173,8 +176,8 @@ impl<P: Provider> ProviderTable<P> {
         pid: *mut bindings::pid,
         flags: c_uint,
     ) -> *mut bindings::file {
-        // SAFETY: The caller promises that the provider is registered. Only the table of `P` has this
-        // function.
+        // SAFETY: The caller promises that the provider is registered. Only the table of `P` has
+        // this function.
         let mount = unsafe { Self::mount(provider) };
         // SAFETY: As the caller promises.
         let pid = unsafe { Pid::from_raw(pid) };
@@ -189,7 +192,8 @@ impl<P: Provider> ProviderTable<P> {
     ///
     /// # Safety
     ///
-    /// As for [`Self::alloc_file`]. `ret_file` must be valid for writes. `upidfd` may be any address.
+    /// As for [`Self::alloc_file`]. `ret_file` must be valid for writes. `upidfd` may be any
+    /// address.
     unsafe extern "C" fn clone(
         provider: *const bindings::pidfd_provider,
         pid: *mut bindings::pid,
@@ -250,8 +254,8 @@ impl FsTypeClaim {
     }
 
     fn file_system_type(&self) -> FileSystemType {
-        // SAFETY: The type is built in, and has a name and no functions. By the type invariants, this
-        // is its only user. `Registration` drops the `Mount` before the claim.
+        // SAFETY: The type is built in, and has a name and no functions. By the type invariants,
+        // this is its only user. `Registration` drops the `Mount` before the claim.
         unsafe {
             let fs_type = NonNull::new_unchecked(&raw mut bindings::pidfd_provider_fs_type);
             FileSystemType::from_raw(fs_type)

@@ -65,7 +65,8 @@ impl FreeLists {
         if cpus.is_null() {
             return Err(ENOMEM);
         }
-        // INVARIANT: The memory is per-CPU memory for a `FreeList`, and zeroed: all lists are empty.
+        // INVARIANT: The memory is per-CPU memory for a `FreeList`, and zeroed: all lists are
+        // empty.
         self.cpus.store(cpus, Release);
         Ok(())
     }
@@ -142,8 +143,8 @@ impl FreeLists {
             return;
         }
         for cpu in 0..cpu::nr_cpu_ids() {
-            // SAFETY: By the type invariants this is per-CPU memory for a `FreeList`, and the caller
-            // promises the only access. The pointer is null if the CPU is not possible.
+            // SAFETY: By the type invariants this is per-CPU memory for a `FreeList`, and the
+            // caller promises the only access. The pointer is null if the CPU is not possible.
             let Some(list) = (unsafe {
                 bindings::possible_cpu_ptr(cpus, cpu)
                     .cast::<FreeList>()
