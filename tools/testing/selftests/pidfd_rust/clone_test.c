@@ -6,14 +6,6 @@
 #include "pidfd_rust.h"
 #include "slow_page.h"
 
-#ifndef CLONE_DETACHED
-#define CLONE_DETACHED 0x00400000
-#endif
-
-#ifndef CLONE_INTO_CGROUP
-#define CLONE_INTO_CGROUP 0x200000000ULL
-#endif
-
 /* What fcntl(F_GETFL) tells of a process' and of a thread's pidfd. */
 #define PROCESS_FLAGS O_RDWR
 #define THREAD_FLAGS (O_RDWR | PIDFD_THREAD)

@@ -45,6 +45,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "compat.h"
+
 /* <linux/pidfd.h> and <linux/fcntl.h> do not go together with <fcntl.h>. */
 #define PIDFS_IOCTL 0xff
 #define INFO_NR 11
@@ -58,21 +60,8 @@
 #define INFO_EXIT (1ULL << 3)
 #define INFO_ALL 0xffULL
 
-#ifndef SO_PASSPIDFD
-#define SO_PASSPIDFD 76
-#define SO_PEERPIDFD 77
-#endif
-
-#ifndef SCM_PIDFD
-#define SCM_PIDFD 0x04
-#endif
-
 #ifndef P_PIDFD
 #define P_PIDFD 3
-#endif
-
-#ifndef AT_HANDLE_FID
-#define AT_HANDLE_FID 0x200
 #endif
 
 #define AT_HANDLE_MNT_ID_UNIQUE 0x001

@@ -12,10 +12,6 @@
 #include "slow_page.h"
 #include "uring.h"
 
-#ifndef __NR_process_madvise
-#define __NR_process_madvise 440
-#endif
-
 #ifndef FILEID_KERNFS
 #define FILEID_KERNFS 0xfe
 #endif

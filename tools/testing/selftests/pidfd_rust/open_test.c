@@ -10,20 +10,6 @@
 
 #include "pidfd_rust.h"
 
-#ifndef __NR_process_madvise
-#define __NR_process_madvise 440
-#endif
-
-#ifndef __NR_process_mrelease
-#define __NR_process_mrelease 448
-#endif
-
-#ifndef PIDFD_SIGNAL_THREAD
-#define PIDFD_SIGNAL_THREAD		(1UL << 0)
-#define PIDFD_SIGNAL_THREAD_GROUP	(1UL << 1)
-#define PIDFD_SIGNAL_PROCESS_GROUP	(1UL << 2)
-#endif
-
 /* A thread that only waits; every signal sent to it stays pending. */
 struct waiting_thread {
 	pthread_t thread;

@@ -19,24 +19,11 @@
 
 #include "../pidfd/pidfd.h"
 #include "../kselftest_harness.h"
+#include "compat.h"
 
 #define DEBUGFS "/sys/kernel/debug"
 #define COUNTERS DEBUGFS "/rust_pidfd/"
 #define REFCNT "/sys/module/rust_pidfd/refcnt"
-
-#ifndef SO_PASSPIDFD
-#define SO_PASSPIDFD 76
-#define SO_PEERPIDFD 77
-#endif
-
-#ifndef SCM_PIDFD
-#define SCM_PIDFD 0x04
-#endif
-
-#ifndef FAN_REPORT_PIDFD
-#define FAN_REPORT_PIDFD		0x00000080
-#define FAN_EVENT_INFO_TYPE_PIDFD	4
-#endif
 
 /*
  * How long to wait for what must come, and how long a case may take that says

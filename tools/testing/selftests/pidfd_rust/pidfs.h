@@ -23,21 +23,8 @@
 #define OPEN_TREE_CLONE 1
 #endif
 
-#ifndef __NR_open_tree
-#define __NR_open_tree 428
-#define __NR_move_mount 429
-#endif
-
 #ifndef MOVE_MOUNT_F_EMPTY_PATH
 #define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
-#endif
-
-#ifndef CLONE_AUTOREAP
-#define CLONE_AUTOREAP (1ULL << 34)
-#endif
-
-#ifndef CLONE_PIDFD_AUTOKILL
-#define CLONE_PIDFD_AUTOKILL (1ULL << 36)
 #endif
 
 /* All that makes a thread out of a child. */

@@ -12,10 +12,6 @@
 
 #include "pidfs.h"
 
-#ifndef AT_HANDLE_FID
-#define AT_HANDLE_FID 0x200
-#endif
-
 #define STACK 65536
 #define ROUNDS 500
 #define INFO_SIZE 88

@@ -12,18 +12,6 @@
 #include "pidfs.h"
 #include "slow_page.h"
 
-#ifndef __NR_process_madvise
-#define __NR_process_madvise 440
-#endif
-
-#ifndef __NR_fsopen
-#define __NR_fsopen 430
-#endif
-
-#ifndef PIDFD_SIGNAL_PROCESS_GROUP
-#define PIDFD_SIGNAL_PROCESS_GROUP	(1UL << 2)
-#endif
-
 /* All that is tried; the results are errors, 0 for none. */
 
 static struct handle passed;

@@ -10,10 +10,6 @@
 #include "pidfd_module.h"
 #include "pidfs.h"
 
-#ifndef __NR_process_madvise
-#define __NR_process_madvise 440
-#endif
-
 #define ROUNDS_BY_DEFAULT 200
 
 /* What is closed already may take a moment to be gone. */
