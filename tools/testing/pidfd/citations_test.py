@@ -12,7 +12,7 @@ class Citations(unittest.TestCase):
         self.tests.add_c("open_test", "TEST_F(scope, of_a_thread)\n{\n}\nTEST_F_TIMEOUT(scope,\n"
                          "\t\tlater, 3)\nTEST(alone)\n")
         self.tests.add_c("poll_test", "TEST_F(waits, long)\n")
-        self.tests.add_rust("#[kunit_tests(rust_pid)]\nmod tests {\n    #[test]\n    fn finds() {}\n"
+        self.tests.add_rust("#[macros::kunit_tests(rust_pid)]\nmod tests {\n    #[test]\n    fn finds() {}\n"
                             "    fn helper() {}\n}\n")
 
     def unknown(self, text):
