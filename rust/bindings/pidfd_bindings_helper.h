@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What kernel::pid, kernel::pidfd and the files they stand on need of C.
+ * Declarations of C that kernel::pid, kernel::pidfd and the files below them use.
  */
 
 #include <linux/dcache.h>
@@ -56,8 +56,8 @@ IOCTL(PIDFD_GET_UTS_NAMESPACE);
 #undef IOCTL
 
 /*
- * The layout C gives to what Rust reads or fills in, for the comparison in
- * rust/kernel/layout_guard.rs: one line each, named there again.
+ * The layout of structs that Rust reads or writes, for the comparison in
+ * rust/kernel/layout_guard.rs, which has the same list.
  */
 #define LAYOUT(type)							\
 	const size_t RUST_CONST_HELPER_LAYOUT_SIZE_##type = sizeof(struct type);	\

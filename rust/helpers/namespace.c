@@ -28,7 +28,7 @@ __rust_helper void rust_helper_task_unlock_exec_update(struct task_struct *task)
 	up_read(&task->signal->exec_update_lock);
 }
 
-/* NULL where the kernel has no such namespaces, or this one is going. */
+/* NULL if the kernel has no such namespaces, or the last reference is gone. */
 #define TRYGET(config, pointer) ({						\
 	__auto_type _ns = (pointer);						\
 										\
@@ -44,7 +44,7 @@ rust_helper_nsproxy_get_namespace(const struct nsproxy *nsp, enum task_ns kind)
 	case TASK_NS_IPC:
 		return TRYGET(IPC_NS, nsp->ipc_ns);
 	case TASK_NS_MNT:
-		/* These are in every kernel. */
+		/* Every kernel has mount namespaces. */
 		return ns_ref_get(nsp->mnt_ns) ? to_ns_common(nsp->mnt_ns) : NULL;
 	case TASK_NS_NET:
 		return TRYGET(NET_NS, nsp->net_ns);
@@ -62,14 +62,14 @@ rust_helper_nsproxy_get_namespace(const struct nsproxy *nsp, enum task_ns kind)
 }
 
 /*
- * Get one of @task's namespaces into @ns, with a reference, or NULL where there is
- * none. -ESRCH if @task has given up its namespaces.
+ * Set @ns to a namespace of @task, with a reference, or to NULL if @task has none of
+ * this kind. Returns -ESRCH if @task is exiting and has no namespaces.
  */
 __rust_helper int rust_helper_task_get_namespace(struct task_struct *task,
 						 enum task_ns kind,
 						 struct ns_common **ns)
 {
-	/* Guards have static variables, which an inline function cannot. */
+	/* No guards: they have static variables, and this function is inlined. */
 	const struct nsproxy *nsp;
 
 	task_lock(task);

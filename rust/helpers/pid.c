@@ -19,7 +19,7 @@ __rust_helper bool rust_helper_pid_has_task(struct pid *pid, enum pid_type type)
 	return pid_has_task(pid, type);
 }
 
-/* Does @task use @pid as PIDTYPE_PID, right now? */
+/* True if @task uses @pid as PIDTYPE_PID at this moment. */
 __rust_helper bool rust_helper_pid_is_used_by(struct pid *pid, struct task_struct *task)
 {
 	return READ_ONCE(pid->tasks[PIDTYPE_PID].first) == &task->pid_links[PIDTYPE_PID];
@@ -32,7 +32,7 @@ __rust_helper pid_t rust_helper_pid_nr(struct pid *pid)
 
 __rust_helper unsigned int rust_helper_task_exit_state(struct task_struct *task)
 {
-	/* Plain stores of C change it. What they store fits in a byte. */
+	/* C changes it with plain stores, whose values fit in a byte. */
 	return data_race(READ_ONCE(task->exit_state));
 }
 
@@ -42,7 +42,7 @@ __rust_helper bool rust_helper_thread_group_leader(struct task_struct *task)
 	return data_race(thread_group_leader(task));
 }
 
-/* The id of the task's cgroup in the default hierarchy; 0 if there are none. */
+/* The id of the task's cgroup in the default hierarchy, or 0 without cgroups. */
 __rust_helper u64 rust_helper_task_dfl_cgroup_id(struct task_struct *task)
 {
 #ifdef CONFIG_CGROUPS
@@ -58,10 +58,10 @@ __rust_helper u64 rust_helper_task_dfl_cgroup_id(struct task_struct *task)
 }
 
 /*
- * Does nobody wait for @task any more, and if so, with what did it exit? Whoever
- * changes exit_state does it under tasklist_lock, together with the wake-up, but
- * for who reaps a zombie, which leaves exit_code alone. A tracer that does so may
- * give the zombie back to its parent: EXIT_TRACE is not the end.
+ * True if @task is EXIT_DEAD; stores its wait status. exit_notify() changes exit_state
+ * and wakes pollers with tasklist_lock held for writing. A task that reaps a zombie
+ * changes exit_state without the lock, and does not change exit_code. EXIT_TRACE is
+ * not final: a tracer that reaps a zombie may return it to its parent.
  */
 __rust_helper bool rust_helper_task_final_exit_code(struct task_struct *task,
 						    int *exit_code)
@@ -77,7 +77,7 @@ __rust_helper bool rust_helper_task_final_exit_code(struct task_struct *task,
 
 __rust_helper pid_t rust_helper_task_ppid_vnr(struct task_struct *task)
 {
-	/* pid_alive() reads the pid that detach_pid() clears, both without a mark. */
+	/* pid_alive() and detach_pid() access the pid with plain loads and stores. */
 	return data_race(task_ppid_vnr(task));
 }
 
@@ -88,7 +88,7 @@ __rust_helper pid_t rust_helper_task_tgid_vnr(struct task_struct *task)
 
 __rust_helper bool rust_helper_task_is_kernel_worker(struct task_struct *task)
 {
-	/* The task changes other flags meanwhile, these two never. */
+	/* The task may change other flags at this time, but never these two. */
 	return data_race(READ_ONCE(task->flags)) & (PF_KTHREAD | PF_USER_WORKER);
 }
 
@@ -104,14 +104,14 @@ __rust_helper int rust_helper_siginfo_code(const struct kernel_siginfo *info)
 
 __rust_helper bool rust_helper_delay_group_leader(struct task_struct *task)
 {
-	/* Threads that go are taken off the list meanwhile: as it was a moment ago. */
+	/* An exiting thread may leave the list at this time. */
 	return data_race(delay_group_leader(task));
 }
 
 __rust_helper int rust_helper_send_sig_priv(int sig, struct task_struct *task,
 					    enum pid_type type)
 {
-	/* do_send_sig_info() itself trusts its caller. */
+	/* do_send_sig_info() does not check the number. */
 	if (!valid_signal(sig))
 		return -EINVAL;
 	if (!sig)

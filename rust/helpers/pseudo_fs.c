@@ -21,14 +21,14 @@ __rust_helper struct file *rust_helper_dentry_open_current(const struct path *pa
 }
 
 /*
- * Unmount what kern_mount_wait() mounted, and wait until nobody is left who has a file or
- * a path in it. Returns the super block, to be given up by kill_super().
+ * Unmount @mnt of kern_mount_wait(), and wait until it has no user: no file and no path.
+ * Returns the super block, which the caller passes to kill_super().
  */
 __rust_helper struct super_block *rust_helper_kern_unmount_wait(struct vfsmount *mnt)
 {
 	struct super_block *sb = mnt->mnt_sb;
 
-	/* With this, all that the last user of the mount does to @sb is to let go. */
+	/* The last user of the mount drops its reference, and does not shut down @sb. */
 	atomic_inc(&sb->s_active);
 	kern_unmount(mnt);
 	while (atomic_read(&sb->s_active) > 1)
@@ -37,10 +37,10 @@ __rust_helper struct super_block *rust_helper_kern_unmount_wait(struct vfsmount 
 }
 
 /*
- * Give up what kern_unmount_wait() returned, and wait until it is dead. A thaw of all
- * file systems may have an active reference for a moment, and shut @sb down in our
- * place. A walk over all super blocks may keep a passive reference for any time;
- * take from @sb what points into the file system's module.
+ * Drop the reference of kern_unmount_wait(), and wait until @sb is dead. A thaw of all
+ * file systems may hold an active reference for a moment, and then shuts down @sb in
+ * place of this function. An iteration over all super blocks may hold a passive
+ * reference for ever; clear the pointers to the module of the file system.
  */
 __rust_helper void rust_helper_kill_super(struct super_block *sb)
 {
@@ -93,11 +93,11 @@ __rust_helper struct dentry *rust_helper_file_dentry(const struct file *file)
 
 __rust_helper unsigned int rust_helper_dentry_count(const struct dentry *dentry)
 {
-	/* As it was a moment ago: who needs to know looks once more under the lock. */
+	/* The count may be outdated. A caller that relies on it checks again under the lock. */
 	return data_race(READ_ONCE(dentry->d_lockref.count));
 }
 
-/* Lock @dentry, unless somebody else than the caller has a reference to it. */
+/* Lock @dentry if the caller has the only reference to it. */
 __rust_helper bool rust_helper_dentry_lock_unshared(struct dentry *dentry)
 {
 	if (rust_helper_dentry_count(dentry) != 1)
@@ -120,9 +120,9 @@ __rust_helper void rust_helper_dget_dlock(struct dentry *dentry)
 }
 
 /*
- * Does nobody but its dentry have @inode, and nothing in it tell that it was used?
- * What is kept outside of it goes with an inode, and may not be seen by the next
- * user: notification marks, locks, what security modules know of it.
+ * True if the dentry of @inode is its only user, and no state of this use is attached:
+ * notification marks, locks, a write hint, state of security modules. The next object
+ * of @inode must not see such state.
  */
 __rust_helper bool rust_helper_inode_is_unused(struct inode *inode)
 {
@@ -161,7 +161,7 @@ __rust_helper void *rust_helper_alloc_percpu_bytes(size_t size, size_t align)
 	return (__force void *)__alloc_percpu(size, align);
 }
 
-/* This CPU's, until rust_helper_put_this_cpu_ptr(): no other CPU is run on. */
+/* The pointer of this CPU. Disables preemption until rust_helper_put_this_cpu_ptr(). */
 __rust_helper void *rust_helper_get_this_cpu_ptr(void *cpus)
 {
 	return get_cpu_ptr((__force void __percpu *)cpus);
@@ -172,7 +172,7 @@ __rust_helper void rust_helper_put_this_cpu_ptr(void *cpus)
 	put_cpu_ptr((__force void __percpu *)cpus);
 }
 
-/* That of CPU number @cpu; NULL if there cannot be one. */
+/* The pointer of CPU @cpu, or NULL if the CPU is not possible. */
 __rust_helper void *rust_helper_possible_cpu_ptr(void *cpus, unsigned int cpu)
 {
 	return cpu_possible(cpu) ? per_cpu_ptr((__force void __percpu *)cpus, cpu) : NULL;

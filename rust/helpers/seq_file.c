@@ -4,7 +4,7 @@
 #include <linux/proc_fs.h>
 #include <linux/seq_file.h>
 
-/* The pid namespace of the procfs that @m is read through, NULL elsewhere. */
+/* The pid namespace of the procfs instance of @m, or NULL if @m is in another file system. */
 __rust_helper struct pid_namespace *
 rust_helper_seq_file_proc_pid_ns(struct seq_file *m)
 {

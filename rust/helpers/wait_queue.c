@@ -11,6 +11,6 @@ rust_helper_init_waitqueue_func_entry(struct wait_queue_entry *entry,
 
 __rust_helper int rust_helper_waitqueue_active(struct wait_queue_head *head)
 {
-	/* Racy on purpose: for callers that ask without a lock. */
+	/* Racy by design: callers hold no lock. */
 	return waitqueue_active(head);
 }

@@ -2,10 +2,11 @@
 
 //! Stops the build when C and Rust disagree on a layout.
 //!
-//! `bindgen` can lose the alignment of an empty struct, and then places every later field of the
-//! struct around it wrongly, without a word: the kernel passes it `--no-layout-tests`. Here the
-//! size, the alignment and the fields that `kernel::pid`, `kernel::pidfd` and the files below them
-//! touch are compared with what C says of them in [`rust/bindings/pidfd_bindings_helper.h`].
+//! `bindgen` can lose the alignment of an empty struct, and then computes a wrong offset for every
+//! later field of the struct that contains it. The kernel passes `--no-layout-tests`, so `bindgen`
+//! does not check. This file compares size, alignment and the offsets of all fields that
+//! `kernel::pid`, `kernel::pidfd` and the files below them use with the values of C in
+//! [`rust/bindings/pidfd_bindings_helper.h`].
 //!
 //! [`rust/bindings/pidfd_bindings_helper.h`]: srctree/rust/bindings/pidfd_bindings_helper.h
 

@@ -2,8 +2,8 @@
 
 //! Watches a process and logs its exit.
 //!
-//! `insmod rust_pidfd_watch.ko pid=1234`: the process may exit, and its number be used again, at
-//! any time; the module always speaks of the process that had the number when it was loaded.
+//! `insmod rust_pidfd_watch.ko pid=1234` watches the process that has the number at that time. The
+//! process may exit, and its number may be reused, at any time.
 
 use kernel::{
     pid::{
@@ -42,7 +42,7 @@ struct Log {
 }
 
 impl Log {
-    /// Logs how far `pid` has come, unless that was logged before.
+    /// Logs the state of `pid`, unless it was logged before.
     fn log(&self, pid: &Pid) {
         let state = pid.state();
 
@@ -80,7 +80,7 @@ impl kernel::Module for PidWatch {
             logged: Atomic::new(State::Running as i32),
         };
         let watch = KBox::pin_init(Watch::new(pid, log), GFP_KERNEL)?;
-        // Not before it is watched: it might be reaped in between, and nothing would be logged.
+        // Check after the registration: a process that is reaped in between would not be logged.
         if !watch.pid().has_task(PidType::Tgid) {
             no_process();
             return Err(ESRCH);

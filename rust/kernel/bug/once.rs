@@ -4,9 +4,9 @@
 //!
 //! C header: [`include/asm-generic/bug.h`](srctree/include/asm-generic/bug.h)
 
-/// Reports a warning if `cond` is true, the first time that it is, and returns `cond`.
+/// Reports a warning the first time that `cond` is true. Returns `cond`.
 ///
-/// A condition that user space can bring about again and again must not fill the kernel log.
+/// For a condition that user space may cause repeatedly, and that must not fill the kernel log.
 ///
 /// Mirrors the kernel's `WARN_ON_ONCE` macro. Any context.
 ///

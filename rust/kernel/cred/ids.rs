@@ -5,9 +5,9 @@
 use super::Credential;
 use crate::bindings;
 
-/// User and group ids, as a user namespace sees them.
+/// User and group ids in a user namespace.
 ///
-/// Ids that have no mapping in it are the overflow ids, 65534 unless set otherwise.
+/// An id without a mapping in the namespace is the overflow id, 65534 by default.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Ids {
@@ -22,25 +22,25 @@ pub struct Ids {
 }
 
 impl Credential {
-    /// Returns all user and group ids, as the user namespace of the current task sees them.
+    /// Returns all user and group ids in the user namespace of the current task. Any context.
     #[doc(alias = "from_kuid_munged")]
     pub fn ids_in_current_ns(&self) -> Ids {
         // SAFETY: The current task has a user namespace.
         let ns = unsafe { bindings::current_user_ns() };
-        // SAFETY: `ns` is valid, and any id will do.
+        // SAFETY: `ns` is valid. The function accepts any id.
         let uid = |id| unsafe { bindings::from_kuid_munged(ns, id) };
         // SAFETY: As above.
         let gid = |id| unsafe { bindings::from_kgid_munged(ns, id) };
 
         let cred = self.as_ptr();
-        // SAFETY: By the type invariants, `self` is valid; ids do not change once the credentials
-        // are in use. The rest of it may.
+        // SAFETY: By the type invariants, `self` is valid. The ids of credentials in use do not
+        // change.
         let [real_uid, euid, suid, fsuid] =
             unsafe { [(*cred).uid, (*cred).euid, (*cred).suid, (*cred).fsuid] };
         // SAFETY: As above.
         let [real_gid, egid, sgid, fsgid] =
             unsafe { [(*cred).gid, (*cred).egid, (*cred).sgid, (*cred).fsgid] };
-        // Nearly always all are the same, and need to be looked up once.
+        // The ids are nearly always equal: map them once.
         let (ruid, rgid) = (uid(real_uid), gid(real_gid));
         let uid = |id: bindings::kuid_t| {
             if id.val == real_uid.val {

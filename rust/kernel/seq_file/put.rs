@@ -12,8 +12,8 @@ use crate::{
 impl SeqFile {
     /// Writes `delimiter` and then `num` in decimal.
     ///
-    /// Much cheaper than [`seq_print!`](crate::seq_file::seq_print). Output that does not fit is
-    /// dropped, and the core calls again with a larger buffer.
+    /// Takes fewer instructions than [`seq_print!`](crate::seq_file::seq_print). If the buffer is
+    /// full, the core allocates a larger one and calls again.
     #[doc(alias = "seq_put_decimal_ll")]
     #[inline]
     pub fn put_decimal(&self, delimiter: &CStr, num: i64) {
@@ -22,20 +22,20 @@ impl SeqFile {
         unsafe { bindings::seq_put_decimal_ll(self.inner.get(), delimiter.as_char_ptr(), num) };
     }
 
-    /// Writes bytes as they are.
+    /// Writes bytes.
     ///
-    /// Output that does not fit is dropped, and the core calls again with a larger buffer.
+    /// If the buffer is full, the core allocates a larger one and calls again.
     #[doc(alias = "seq_write")]
     #[inline]
     pub fn write(&self, bytes: &[u8]) {
-        // SAFETY: `self` is a valid `struct seq_file` that only this thread accesses, and there are
-        // as many bytes as we say.
+        // SAFETY: `self` is a valid `struct seq_file` that only this thread accesses, and `bytes`
+        // is valid for its length.
         unsafe { bindings::seq_write(self.inner.get(), bytes.as_ptr().cast(), bytes.len()) };
     }
 
     /// Writes one character.
     ///
-    /// A character that does not fit is dropped, and the core calls again with a larger buffer.
+    /// If the buffer is full, the core allocates a larger one and calls again.
     #[doc(alias = "seq_putc")]
     #[inline]
     pub fn putc(&self, c: u8) {
@@ -48,8 +48,8 @@ impl SeqFile {
     /// Returns [`None`] for a file that is not on procfs.
     #[inline]
     pub fn proc_pid_ns(&self) -> Option<&PidNamespace> {
-        // SAFETY: `self` is a valid `struct seq_file`; the helper checks that it belongs to a file
-        // on procfs before it looks at what is procfs' own.
+        // SAFETY: `self` is a valid `struct seq_file`. The helper checks that its file is on
+        // procfs.
         let ns = unsafe { bindings::seq_file_proc_pid_ns(self.inner.get()) };
         if ns.is_null() {
             return None;
@@ -68,7 +68,7 @@ pub struct Decimal {
 }
 
 impl Decimal {
-    /// How long it can get: that of [`i32::MIN`].
+    /// The length of the longest text, that of [`i32::MIN`].
     const MAX: usize = 11;
 
     /// Converts `num`.
@@ -79,7 +79,7 @@ impl Decimal {
             start: Self::MAX,
         };
         let mut rest = num.unsigned_abs();
-        // Ten digits are the most; saying so in this way needs no check of the index.
+        // At most ten digits. The iteration needs no check of an index.
         for (at, digit) in this.text[1..].iter_mut().enumerate().rev() {
             *digit = b'0' + (rest % 10) as u8;
             rest /= 10;
@@ -101,14 +101,14 @@ impl Decimal {
     }
 }
 
-/// Text that is put together before it goes to a [`SeqFile`]. What does not fit is dropped.
+/// Text of at most `N` bytes that is assembled for a [`SeqFile`]. Bytes beyond that are dropped.
 pub struct Text<const N: usize> {
     text: [u8; N],
     len: usize,
 }
 
 impl<const N: usize> Text<N> {
-    /// Creates an empty one.
+    /// Creates an empty text.
     #[inline]
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Descriptor reservations that cross into C.
+//! Descriptor reservations of C functions.
 
 use super::FileDescriptorReservation;
 use crate::types::NotThreadSafe;
 
 impl FileDescriptorReservation {
-    /// Takes over a reservation that C made.
+    /// Takes ownership of a reservation that a C function made.
     ///
     /// # Safety
     ///
-    /// `fd` must be reserved in the descriptor table of the current task, and the caller must give
-    /// up what it owes: to install something there or to give the number back.
+    /// `fd` must be reserved in the descriptor table of the current task. The caller must neither
+    /// install a file nor free the number.
     #[inline]
     pub unsafe fn from_raw(fd: u32) -> Self {
         // INVARIANT: The caller promises that `fd` is reserved by the current task.
@@ -21,7 +21,7 @@ impl FileDescriptorReservation {
         }
     }
 
-    /// Hands the reservation to C, which has to install something there or to give the number back.
+    /// Returns the number. The caller must install a file or free the number.
     #[inline]
     pub fn into_raw(self) -> u32 {
         let fd = self.fd;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Polling of wait queues that belong to C.
+//! Polling of the wait queues of C objects.
 
 use super::PollTable;
 use crate::{
@@ -10,12 +10,12 @@ use crate::{
 };
 
 impl PollTable<'_> {
-    /// Registers this table with a wait queue, so that a wake-up of it is noticed.
+    /// Registers this table with a wait queue, so that a wake-up of the queue wakes the poller.
     ///
     /// # Safety
     ///
-    /// `queue` must stay in place until `file` has been released, as an `epoll` instance keeps its
-    /// entry in it as long as `file` exists.
+    /// `queue` must stay valid until `file` has been released: an `epoll` instance keeps its entry
+    /// in the queue as long as `file` exists.
     #[inline]
     pub unsafe fn register_wait_queue(&self, file: &File, queue: &WaitQueueHead) {
         // SAFETY:
