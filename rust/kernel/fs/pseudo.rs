@@ -36,7 +36,6 @@ use crate::{
     bindings,
     error::{
         from_err_ptr,
-        from_result,
         to_result,
         VTABLE_DEFAULT_ERROR, //
     },
@@ -97,7 +96,14 @@ use core::{
 };
 
 mod free_list;
-use self::free_list::FreeLists;
+mod super_operations;
+use self::{
+    free_list::FreeLists,
+    super_operations::{
+        Functions,
+        SUPER_OPERATIONS, //
+    }, //
+};
 
 #[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
 mod tests;
@@ -165,88 +171,6 @@ pub trait PseudoFileSystem: Sized + 'static {
     fn statfs(_sb: &SuperBlock, _stat: &mut StatFs) -> Result {
         build_error!(VTABLE_DEFAULT_ERROR)
     }
-}
-
-/// The functions of a [`PseudoFs`], at which `s_fs_info` of its super block points.
-///
-/// # Invariants
-///
-/// `stashed` is the first field: C uses `s_fs_info` as a pointer to it.
-#[repr(C)]
-struct Functions {
-    stashed: bindings::stashed_operations,
-    /// Drops the references that the inode of an object owns.
-    put_inode: unsafe fn(*mut bindings::inode),
-    /// [`PseudoFileSystem::statfs`], if it is implemented.
-    statfs: Option<unsafe fn(*mut bindings::dentry, *mut bindings::kstatfs) -> Result>,
-}
-
-impl Functions {
-    /// Returns the functions of the file system of `sb`, or [`None`] before `sb` is mounted.
-    ///
-    /// # Safety
-    ///
-    /// `sb` must have [`SUPER_OPERATIONS`], and not be dead during `'a`.
-    unsafe fn of_super<'a>(sb: *mut bindings::super_block) -> Option<&'a Self> {
-        // SAFETY: The super block is valid. `mount()` writes the field atomically, and
-        // `kill_super()` when the super block is dead.
-        let info = unsafe { Atomic::from_ptr(&raw mut (*sb).s_fs_info) }.load(Acquire);
-        // SAFETY: The field is null, or points at a `PseudoFs`, whose first field this is. The
-        // `PseudoFs` is a `static` of a module that is not unloaded before the super block is dead.
-        unsafe { info.cast::<Self>().as_ref() }
-    }
-}
-
-/// The operations of the super block of each [`PseudoFs`].
-///
-/// Built into the kernel, see the module documentation.
-static SUPER_OPERATIONS: SuperOperations = SuperOperations(bindings::super_operations {
-    drop_inode: Some(bindings::inode_just_drop),
-    evict_inode: Some(evict_inode),
-    statfs: Some(statfs),
-    ..pin_init::zeroed()
-});
-
-struct SuperOperations(bindings::super_operations);
-
-// SAFETY: The table is never written to.
-unsafe impl Sync for SuperOperations {}
-
-/// `->evict_inode()`: called when the last reference to an inode is gone. May sleep.
-///
-/// # Safety
-///
-/// `inode` must be an inode of a super block with [`SUPER_OPERATIONS`], to which the caller has the
-/// only access.
-unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
-    // SAFETY: The caller promises a valid inode. Its super block is not dead: a dead super block
-    // has no inodes. A non-null `i_private` is what `put_inode()` requires: the root has none, and
-    // neither has an inode whose initialisation failed.
-    unsafe {
-        bindings::clear_inode(inode);
-        if !(*inode).i_private.is_null() {
-            if let Some(functions) = Functions::of_super((*inode).i_sb) {
-                (functions.put_inode)(inode);
-            }
-        }
-    }
-}
-
-/// `->statfs()`: answers `statfs(2)`. May sleep.
-///
-/// # Safety
-///
-/// `dentry` must be valid, and belong to a super block with [`SUPER_OPERATIONS`] that does not die
-/// during the call. `stat` must be valid, and the caller must have the only access to it.
-unsafe extern "C" fn statfs(dentry: *mut bindings::dentry, stat: *mut bindings::kstatfs) -> c_int {
-    // SAFETY: As the caller promises.
-    from_result(|| unsafe {
-        to_result(bindings::simple_statfs(dentry, stat))?;
-        match Functions::of_super((*dentry).d_sb).and_then(|functions| functions.statfs) {
-            Some(statfs) => statfs(dentry, stat).map(|()| 0),
-            None => Ok(0),
-        }
-    })
 }
 
 /// A pseudo file system, in a `static`.
