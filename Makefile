@@ -35,6 +35,11 @@ $(error not set up; see above)
 endif
 include $(BUILD)/tools-lsm.mk
 endif
+ifneq ($(filter docs,$(goals)),)
+ifneq ($(call set_up,docs),0)
+$(error not set up; see above)
+endif
+endif
 endif
 
 # $(call quote,TEXT): one word of the shell, whatever is in it.
@@ -103,10 +108,13 @@ bench: kernel
 check: kernel
 	$(pidfd) check $(where)
 
+docs:
+	$(pidfd) docs $(where)
+
 modules:
 	$(pidfd) modules $(where) $(call options,KDIR)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help kernel sample run guest shell test test-debug test-lsm fuzz models bench check modules clean
+.PHONY: all help kernel sample run guest shell test test-debug test-lsm fuzz models bench check docs modules clean

@@ -172,7 +172,7 @@ impl<'a, T: FileOperations> OpenFile<'a, T> {
 /// A `struct file_operations` whose functions are those of `T`.
 ///
 /// A `static`, whose address identifies the files with these operations. A
-/// [`PseudoFs`](crate::fs::pseudo::PseudoFs) sets it in its inodes, each of which owns a reference
+/// [`PseudoFs`] sets it in its inodes, each of which owns a reference
 /// to a `T::Object`.
 ///
 /// # Invariants

@@ -59,9 +59,10 @@ impl Task {
     /// Returns the exit status of the task if its parent, or the task itself, reaps or has reaped
     /// it.
     ///
-    /// A poller woken by an auto-reaped exit may find no exit in the [`Record`] yet. This function
-    /// waits until `exit_notify()` has decided who reaps the task, so it always returns the status
-    /// then. Takes `tasklist_lock`: must not be called by [`Wake::wake`](super::Wake::wake).
+    /// A poller woken by an auto-reaped exit may find no exit in the [`Record`](super::Record) yet.
+    /// This function waits until `exit_notify()` has decided who reaps the task, so it always
+    /// returns the status then. Takes `tasklist_lock`: must not be called by
+    /// [`Wake::wake`](super::Wake::wake).
     pub fn final_exit(&self) -> Option<Exit> {
         if self.exit_state() == 0 {
             return None;

@@ -16,6 +16,7 @@ import bench
 import build
 import check
 import debug
+import docs
 import frontdoor
 import fuzz
 import guest
@@ -121,6 +122,11 @@ def run_check(args):
     return check.check(target_of(args))
 
 
+def run_docs(args):
+    """HTML of the documentation."""
+    docs.docs(target_of(args))
+
+
 def run_unit_tests(_):
     """The tests of this program."""
     return frontdoor.unit_tests()
@@ -192,6 +198,7 @@ def parser():
     one.add_argument("inputs", nargs="*")
     command("models", run_models, where)
     command("check", run_check, where)
+    command("docs", run_docs, where)
     commands.add_parser("unit-tests", help=run_unit_tests.__doc__).set_defaults(
         function=run_unit_tests)
     return whole

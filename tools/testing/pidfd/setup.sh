@@ -4,6 +4,7 @@
 # setup.sh BUILD: see that every tool is there and name them in BUILD/tools.mk,
 # lines of "NAME := value" for make.
 # setup.sh BUILD lsm: with what only make test-lsm needs, in BUILD/tools-lsm.mk.
+# setup.sh BUILD docs: with what only make docs needs, in BUILD/tools-docs.mk.
 #
 # What is missing on Debian 12 and 13 is installed: packages with apt, as root
 # or with sudo; bindgen with cargo where the distribution's is too old, into the
@@ -248,6 +249,8 @@ wanted() {
 	LIST
 	[ -z "$debian" ] || echo /etc/ssl/certs/ca-certificates.crt ca-certificates
 	[ "$extra" != lsm ] || printf '%s\n' "apparmor_parser apparmor" "checkpolicy checkpolicy"
+	[ "$extra" != docs ] || printf '%s\n' "dot graphviz" "sphinx-build python3-sphinx" \
+		"/usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml"
 }
 
 # Look at everything. Sets packages (what apt can bring), others (names of what
