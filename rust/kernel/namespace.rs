@@ -194,7 +194,7 @@ mod tests {
     ];
 
     #[test]
-    fn a_task_may_look_into_itself() {
+    fn a_task_may_inspect_itself() {
         let task = current!();
         assert!(task
             .lock_exec_update_killable()
@@ -203,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_taken_and_dropped() {
+    fn a_namespace_reference_is_counted() {
         let task = current!();
         let guard = task.lock_exec_update_killable().unwrap();
         for kind in ALL {
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_task_that_ended_has_no_namespaces() {
+    fn an_exited_task_has_no_namespaces() {
         let task = Thread::new().end();
         let guard = task.lock_exec_update_killable().unwrap();
         for kind in ALL {
@@ -223,7 +223,7 @@ mod tests {
 
     /// As of `execve(2)`, by a work item.
     #[test]
-    fn who_is_killed_waits_for_the_lock_no_longer() {
+    fn a_signal_ends_the_wait_for_the_lock() {
         const SIGKILL: c_int = bindings::SIGKILL as c_int;
         static STATE: Atomic<i32> = Atomic::new(0);
         const LOCKED: i32 = 1;
@@ -272,14 +272,14 @@ mod tests {
     }
 
     #[test]
-    fn a_namespace_is_not_opened_without_a_descriptor() {
+    fn opening_a_namespace_needs_a_descriptor() {
         for ns in mine() {
             assert_eq!(without_descriptors(|| ns.open()).err(), Some(EMFILE));
         }
     }
 
     #[test]
-    fn a_namespace_that_is_opened_has_a_descriptor() {
+    fn an_opened_namespace_has_a_descriptor() {
         for ns in mine() {
             let fd = ns.open().unwrap();
             // SAFETY: The descriptor was installed just now.

@@ -79,7 +79,7 @@ pub(crate) mod cases {
     /// Lets this thread have no descriptors while `f` runs.
     pub(crate) fn without_descriptors<T>(f: impl FnOnce() -> T) -> T {
         let task = current!().as_ptr();
-        // SAFETY: This thread is a process of its own, and nobody else changes its limits.
+        // SAFETY: This thread is a process of its own, and the only one that changes its limits.
         let limits = unsafe { &mut (*(*task).signal).rlim };
         let limit = &mut limits[bindings::RLIMIT_NOFILE as usize].rlim_cur;
         let before = mem::replace(limit, 0);
@@ -106,7 +106,7 @@ pub(crate) mod cases {
         unsafe { bindings::flush_signals(task) };
     }
 
-    /// A kernel thread that ends when it is told to.
+    /// A kernel thread that exits when [`Thread::end`] wakes it.
     pub(crate) struct Thread(ARef<Task>);
 
     impl Thread {
@@ -137,7 +137,7 @@ pub(crate) mod cases {
             Pid::of_task(&self.0, PidType::Pid).unwrap()
         }
 
-        /// Returns when nobody waits for it any more, and its pid has no task.
+        /// Ends the thread, and returns after it was reaped and no task uses its pid.
         pub(crate) fn end(self) -> ARef<Task> {
             self.0.wake_up();
             // The last of its pids to go.
@@ -177,7 +177,7 @@ pub(crate) mod cases {
     }
 
     #[test]
-    fn task_is_the_one_that_uses_it() {
+    fn task_returns_the_task_of_the_pid() {
         let pid = me();
         let rcu = rcu::read_lock();
         assert!(pid.has_task(PidType::Pid));
@@ -216,7 +216,7 @@ pub(crate) mod cases {
     }
 
     #[test]
-    fn a_task_that_ended_has_no_pid() {
+    fn a_reaped_task_has_no_pid() {
         let thread = Thread::new();
         let pid = thread.pid();
         assert_eq!(pid.state(), State::Running);
@@ -235,7 +235,7 @@ pub(crate) mod cases {
 
     /// A zombie has exited, and says nothing of it.
     #[test]
-    fn a_task_that_awaits_its_parent_has_exited() {
+    fn a_zombie_has_exited() {
         const SIGCHLD: c_int = bindings::SIGCHLD as c_int;
 
         extern "C" fn ends(_data: *mut c_void) -> c_int {
@@ -261,7 +261,7 @@ pub(crate) mod cases {
         assert!(task.is_group_leader());
 
         // As another thread that dumps core does.
-        // SAFETY: The task is valid, and nobody else looks at how it ended.
+        // SAFETY: The task is valid, and no one else reads its exit status.
         unsafe { (*(*task.as_ptr()).signal).group_exit_code |= 0x80 };
         let mut status = 0;
         // SAFETY: `status` is ours to write.
@@ -272,7 +272,7 @@ pub(crate) mod cases {
     }
 
     #[test]
-    fn a_watch_is_woken_by_the_end() {
+    fn an_exit_calls_the_watch() {
         let thread = Thread::new();
         let woken = Arc::new(Atomic::new(0), GFP_KERNEL).unwrap();
         let watch =
@@ -285,19 +285,19 @@ pub(crate) mod cases {
     }
 
     #[test]
-    fn a_task_that_runs_is_running() {
+    fn a_live_task_is_running() {
         assert_eq!(me().state(), State::Running);
         assert!(me().is_used_by(current!()));
     }
 
     #[test]
-    fn everything_is_in_the_initial_namespace() {
+    fn every_pid_is_in_the_initial_namespace() {
         let task = current!();
         assert!(me().is_in(task.active_pid_ns().unwrap()));
     }
 
     #[test]
-    fn it_has_no_number_in_other_namespaces() {
+    fn a_pid_has_no_number_in_other_namespaces() {
         for level in [0, 1] {
             let ns = Opaque::<bindings::pid_namespace>::zeroed();
             // SAFETY: It is ours, and only its address and its level are looked at.
@@ -335,7 +335,7 @@ pub(crate) mod cases {
         let pid = Spare::new();
         let task = current!().as_ptr();
         // The first allocation from now on fails, unless it may wait.
-        // SAFETY: Nobody else looks at the field.
+        // SAFETY: No one else reads the field.
         unsafe { (*task).fail_nth = 1 };
         assert_eq!(pid.register(GFP_NOWAIT).err(), Some(ENOMEM));
         assert!(pid.record().is_none());
@@ -344,7 +344,7 @@ pub(crate) mod cases {
 
     /// A kernel thread takes none but those that it asks for.
     #[test]
-    fn signals_are_sent_to_who_takes_them() {
+    fn signals_reach_the_task() {
         const SIGUSR1: c_int = bindings::SIGUSR1 as c_int;
 
         let is_pending = || current!().signal_pending();
@@ -360,7 +360,7 @@ pub(crate) mod cases {
     }
 
     #[test]
-    fn signals_that_are_none_are_refused() {
+    fn invalid_signals_are_refused() {
         assert_eq!(current!().send_signal(0, PidType::Pid), Ok(()));
         assert_eq!(current!().send_signal(-1, PidType::Pid), Err(EINVAL));
         assert_eq!(current!().send_signal(65, PidType::Pid), Err(EINVAL));
@@ -392,7 +392,7 @@ pub(crate) mod cases {
     }
 
     #[test]
-    fn watch_is_woken_until_it_is_dropped() {
+    fn a_wake_up_calls_the_watch_until_it_is_dropped() {
         let pid = me();
         let woken = Arc::new(Atomic::new(0), GFP_KERNEL).unwrap();
         // SAFETY: The queue is valid; a wake-up for no reason is allowed.

@@ -66,7 +66,7 @@ impl Drop for Files {
 mod tests {
     #[cfg(CONFIG_DEBUG_FS)]
     #[test]
-    fn files_are_there_until_they_are_dropped() {
+    fn files_exist_until_they_are_dropped() {
         use super::*;
 
         let is_there = || {

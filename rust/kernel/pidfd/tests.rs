@@ -276,7 +276,7 @@ mod cases {
     }
 
     #[test]
-    fn the_device_is_that_of_pidfds_of_c() {
+    fn the_device_is_that_of_c_pidfds() {
         // SAFETY: The pid is valid.
         let file = from_err_ptr(unsafe { bindings::pidfs_alloc_file(me().as_ptr(), 0) }).unwrap();
         // SAFETY: The file is valid, and its reference ours to drop.
@@ -301,7 +301,7 @@ mod cases {
     }
 
     #[test]
-    fn a_dropped_pidfd_gives_its_number_back() {
+    fn a_dropped_pidfd_frees_its_number() {
         let fd = next_fd();
         assert_eq!(next_fd(), fd);
     }
@@ -321,7 +321,7 @@ mod cases {
 
     /// As of a thread.
     #[test]
-    fn a_pid_that_is_no_leader_s_is_opened_as_a_thread() {
+    fn a_thread_pid_needs_the_thread_flag() {
         let pid = Spare::new();
         let mut node = bindings::hlist_node::default();
         // SAFETY: The pid is ours, and that the list is not empty is all that is looked at.
@@ -336,17 +336,17 @@ mod cases {
     }
 
     #[test]
-    fn a_pid_without_a_task_is_not_opened() {
+    fn opening_a_pid_without_a_task_fails() {
         let pid = Spare::new();
         assert_eq!(PidFd::prepare(&pid, 0).err(), Some(ESRCH));
         assert_eq!(PidFd::prepare(&pid, flags::PIDFD_THREAD).err(), Some(ESRCH));
-        // For who says that it will have one, there is one.
+        // With `PIDFD_STALE`, it succeeds.
         assert!(PidFd::prepare(&pid, flags::PIDFD_STALE).is_ok());
         flush();
     }
 
     #[test]
-    fn a_pidfd_that_cannot_be_published_is_undone() {
+    fn a_failed_publish_frees_the_pidfd() {
         let fd = next_fd();
         let pidfd = PidFd::prepare(&me(), 0).unwrap();
         let kernel_address = UserPtr::from_addr(usize::MAX - 4095);
@@ -355,7 +355,7 @@ mod cases {
     }
 
     #[test]
-    fn a_pidfd_that_is_published_has_its_number_in_user_memory() {
+    fn publish_writes_the_number_to_user_memory() {
         let page = user_page();
         let fd = PidFd::prepare(&me(), 0)
             .and_then(|pidfd| pidfd.publish(page))
@@ -368,18 +368,18 @@ mod cases {
     }
 
     #[test]
-    fn a_reservation_goes_to_c_and_back() {
+    fn a_reservation_converts_to_raw_and_back() {
         let fd = FileDescriptorReservation::get_unused_fd_flags(O_CLOEXEC)
             .unwrap()
             .into_raw();
         assert_ne!(next_fd(), fd);
-        // SAFETY: It is reserved, and given up by nobody else.
+        // SAFETY: The number is reserved, and this thread alone frees it.
         drop(unsafe { FileDescriptorReservation::from_raw(fd) });
         assert_eq!(next_fd(), fd);
     }
 
     #[test]
-    fn a_full_table_is_found_out_before_a_file_is_made() {
+    fn a_full_table_fails_before_the_file_is_made() {
         without_descriptors(|| {
             assert_eq!(PidFd::prepare(&me(), 0).err(), Some(EMFILE));
             assert_eq!(PidFd::reserve(|| Err(EIO)).err(), Some(EMFILE));
@@ -387,14 +387,14 @@ mod cases {
     }
 
     #[test]
-    fn a_file_that_cannot_be_made_gives_the_number_back() {
+    fn a_failed_file_frees_the_number() {
         let fd = next_fd();
         assert_eq!(PidFd::reserve(|| Err(ENOMEM)).err(), Some(ENOMEM));
         assert_eq!(next_fd(), fd);
     }
 
     #[test]
-    fn get_pid_refuses_what_is_not_open() {
+    fn get_pid_refuses_a_closed_descriptor() {
         assert_eq!(get_pid(u32::MAX).err(), Some(EBADF));
     }
 }

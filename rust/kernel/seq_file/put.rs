@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn text_is_put_together() {
+    fn text_is_assembled() {
         let mut text = Text::<8>::new();
         assert_eq!(text.as_bytes(), b"");
         text.push(b"Pid");
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_told() {
+    fn overflow_is_reported() {
         let mut buffer = [0; 4];
         assert!(!filled(&mut buffer, |m| m.put_decimal(c"Pid:\t", 42)).1);
         assert!(!filled(&mut buffer, |m| m.write(b"Pid:\t42")).1);

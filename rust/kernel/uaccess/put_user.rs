@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn structs_fill_what_there_is() {
+    fn structs_are_cut_or_padded_to_the_size() {
         let page = user_page();
         let second = page.wrapping_byte_add(8);
         // As much as fits.
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_or_written_beyond_the_end() {
+    fn access_beyond_the_mapping_is_efault() {
         let page = user_page();
         let last = page.wrapping_byte_add(PAGE_SIZE - 4);
         assert_eq!(last.get_u64(), Err(EFAULT));
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_written_for_no_size() {
+    fn size_zero_writes_nothing() {
         assert_eq!(UserPtr::from_addr(0).put_struct(0, &1u64), Ok(()));
     }
 }

@@ -358,7 +358,7 @@ mod cases {
         assert!(ptr::eq(sb.s_op, &SUPER_OPERATIONS.0));
         assert!(sb.s_fs_info.is_null() && sb.s_export_op.is_null());
         assert!(sb.s_xattr.is_null() && sb.__s_d_op.is_null());
-        // SAFETY: Nobody else uses the type.
+        // SAFETY: This thread is the only user of the type.
         assert!(unsafe { (*TYPE.0.get()).init_fs_context.is_none() });
 
         // The next mount meets it.
@@ -377,7 +377,7 @@ mod cases {
         let path = mount.path(&thing).unwrap();
         assert_eq!(other.path(&thing).err(), Some(EBUSY));
         let late = other.alloc_dentry(&thing).unwrap();
-        // SAFETY: Nobody else has it, and the stash is that of its object.
+        // SAFETY: This is the only reference, and the stash is that of the object.
         let published = unsafe { ThingFs::stash(&thing).unwrap().publish(late) };
         assert_eq!(published.err(), Some(EBUSY));
         assert_eq!(dentry(&mount.path(&thing).unwrap()), dentry(&path));
@@ -388,7 +388,7 @@ mod cases {
     }
 
     #[test]
-    fn an_object_has_one_dentry_for_all() {
+    fn all_users_of_an_object_share_a_dentry() {
         let mount = mount();
         let (one, two) = (Thing::new(1), Thing::new(2));
         let path = mount.path(&one).unwrap();
@@ -407,20 +407,20 @@ mod cases {
         assert_eq!(thing.refs(), 2);
         drop(other);
         assert_eq!(thing.refs(), 1);
-        // SAFETY: Nobody else uses the field.
+        // SAFETY: This thread is the only user of the field.
         assert!(unsafe { *thing.stashed.get() }.is_null());
         assert!(mount.path(&thing).is_ok());
     }
 
     /// As it is for a moment when its last user is gone.
     #[test]
-    fn a_dentry_that_is_dead_is_left_alone() {
+    fn a_dead_dentry_is_not_reused() {
         const DEAD: c_int = -128;
 
         let mount = mount();
         let thing = Thing::new(1);
         let path = mount.path(&thing).unwrap();
-        // SAFETY: The dentry is valid, and nobody else uses it.
+        // SAFETY: The dentry is valid, and this thread is its only user.
         let count = unsafe {
             &mut (*dentry(&path))
                 .d_lockref
@@ -448,20 +448,20 @@ mod cases {
     }
 
     #[test]
-    fn who_comes_second_gets_the_dentry_of_who_was_faster() {
+    fn publish_returns_the_dentry_that_came_first() {
         let mount = mount();
         let thing = Thing::new(1);
         let path = mount.path(&thing).unwrap();
         let late = mount.alloc_dentry(&thing).unwrap();
         assert_ne!(late.as_ptr(), dentry(&path));
-        // SAFETY: Nobody else has it, and the stash is that of its object.
+        // SAFETY: This is the only reference, and the stash is that of the object.
         let got = unsafe { ThingFs::stash(&thing).unwrap().publish(late) }.unwrap();
         assert_eq!(got.as_ptr(), dentry(&path));
         assert_eq!(thing.refs(), 2);
     }
 
     #[test]
-    fn dentries_and_paths_go_to_c_and_back() {
+    fn dentries_and_paths_convert_to_raw_and_back() {
         let mount = mount();
         let thing = Thing::new(1);
         let there = mount.dentry(&thing).unwrap();
@@ -480,7 +480,7 @@ mod cases {
     }
 
     fn is_stashed_nowhere(thing: &Thing) -> bool {
-        // SAFETY: Nobody else uses the field.
+        // SAFETY: This thread is the only user of the field.
         unsafe { *thing.stashed.get() }.is_null()
     }
 
@@ -492,7 +492,7 @@ mod cases {
     }
 
     #[test]
-    fn what_nobody_uses_goes_to_the_next_object() {
+    fn an_unused_dentry_is_reused_for_another_object() {
         let mount = mount();
 
         // This thread may come to another CPU, with another list; but not every time.
@@ -523,7 +523,7 @@ mod cases {
     }
 
     #[test]
-    fn what_somebody_uses_stays_with_its_object() {
+    fn a_dentry_in_use_is_not_reused() {
         let mount = mount();
         let thing = Thing::new(1);
         let path = mount.path(&thing).unwrap();
@@ -536,7 +536,7 @@ mod cases {
     }
 
     #[test]
-    fn an_inode_that_somebody_has_stays_with_its_object() {
+    fn an_inode_in_use_is_not_reused() {
         let mount = mount();
         let thing = Thing::new(1);
         let path = mount.path(&thing).unwrap();
@@ -552,7 +552,7 @@ mod cases {
     }
 
     #[test]
-    fn who_retires_a_dentry_has_it_until_he_lets_go() {
+    fn a_retired_dentry_is_not_reused_before_its_last_put() {
         let mount = mount();
         let (one, two) = (Thing::new(1), Thing::new(2));
         let path = mount.path(&one).unwrap();
@@ -563,7 +563,7 @@ mod cases {
     }
 
     #[test]
-    fn what_finds_no_room_is_freed() {
+    fn a_full_free_list_frees_the_dentry() {
         let mount = mount();
         let things: [_; 100] = core::array::from_fn(|n| Thing::new(n as u64));
         let paths = things.each_ref().map(|thing| mount.path(thing).unwrap());
@@ -601,7 +601,7 @@ mod cases {
     }
 
     #[test]
-    fn a_file_that_does_not_open_is_not_released() {
+    fn a_failed_open_is_not_released() {
         let mount = mount();
         let thing = Thing::new(UNOPENABLE);
         let path = mount.path(&thing).unwrap();
@@ -685,7 +685,7 @@ mod cases {
     }
 
     #[test]
-    fn who_polls_waits_on_the_queue_of_the_object() {
+    fn a_poller_waits_on_the_queue_of_the_object() {
         let mount = mount();
         let thing = Thing::new(1);
         let file = mount.path(&thing).unwrap().open(bindings::O_RDWR).unwrap();
@@ -704,7 +704,7 @@ mod cases {
     }
 
     #[test]
-    fn a_clone_of_a_path_is_a_path() {
+    fn a_cloned_path_holds_references() {
         let mount = mount();
         let thing = Thing::new(1);
         let path = mount.path(&thing).unwrap();
@@ -726,7 +726,7 @@ mod cases {
     }
 
     #[test]
-    fn inodes_say_what_they_are() {
+    fn getattr_reports_the_inode() {
         let mount = mount();
         let path = mount.path(&Thing::new(42)).unwrap();
         let stat = getattr(&path).unwrap();
@@ -738,14 +738,14 @@ mod cases {
     }
 
     #[test]
-    fn inodes_need_not_say_what_they_are() {
+    fn getattr_can_clear_the_file_type() {
         let mount = mount();
         let path = mount.path(&Thing::new(UNREADABLE)).unwrap();
         assert_eq!(getattr(&path).err(), Some(EPERM));
     }
 
     #[test]
-    fn attributes_that_must_not_change_do_not() {
+    fn setattr_can_refuse_a_change() {
         let mount = mount();
         let path = mount.path(&Thing::new(1)).unwrap();
         let setattr = InodeOperationsTable::<ThingFs>::TABLE.setattr.unwrap();
@@ -777,7 +777,7 @@ mod cases {
     }
 
     fn get(path: &Path, buffer: &mut [u8]) -> isize {
-        // SAFETY: The dentry is valid, and there is room for what we say.
+        // SAFETY: The dentry is valid, and the buffer has the given size.
         unsafe {
             bindings::vfs_getxattr(
                 &raw mut bindings::nop_mnt_idmap,
@@ -807,7 +807,7 @@ mod cases {
         assert_eq!(set(&path, Some(b""), 0), 0);
         assert_eq!(get(&path, &mut buffer), 0);
 
-        // SAFETY: The dentry is valid, and there is room for what we say.
+        // SAFETY: The dentry is valid, and the buffer has the given size.
         let listed = unsafe {
             bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), buffer.len())
         };
@@ -821,9 +821,9 @@ mod cases {
         assert_eq!(get(&path, &mut buffer), ENODATA.to_errno() as isize);
     }
 
-    /// C gives as much of its buffer to user space as it is told of.
+    /// C copies as many bytes to user space as the function returns.
     #[test]
-    fn no_more_is_told_of_xattrs_than_there_is_room_for() {
+    fn xattr_lengths_are_limited_to_the_buffer() {
         let mount = mount();
         let path = mount.path(&Thing::new(BOASTFUL)).unwrap();
         let mut buffer = [0; 17];
@@ -831,7 +831,7 @@ mod cases {
         assert_eq!(get(&path, &mut buffer), 17);
         assert_eq!(get(&path, &mut buffer[..16]), ERANGE.to_errno() as isize);
         for (len, want) in [(17, 17), (16, ERANGE.to_errno() as isize)] {
-            // SAFETY: The dentry is valid, and there is room for what we say.
+            // SAFETY: The dentry is valid, and the buffer has the given size.
             let listed =
                 unsafe { bindings::vfs_listxattr(dentry(&path), buffer.as_mut_ptr().cast(), len) };
             assert_eq!(listed, want);
@@ -850,7 +850,7 @@ mod cases {
         let mut words = [0u32; 2];
         let mut handle = |len: c_int| {
             let mut len = len;
-            // SAFETY: The inode is of this file system, and there is room for two words.
+            // SAFETY: The inode is of this file system, and the buffer has two words.
             let kind = unsafe { encode(inode, words.as_mut_ptr(), &mut len, ptr::null_mut()) };
             (kind, len, words)
         };
@@ -877,7 +877,7 @@ mod cases {
     }
 
     #[test]
-    fn handles_are_opened_by_who_may() {
+    fn open_of_a_handle_needs_permission() {
         let mount = mount();
         let thing = Thing::new(1);
         let path = mount.path(&thing).unwrap();
@@ -901,7 +901,7 @@ mod cases {
     }
 
     #[test]
-    fn the_root_is_a_directory_with_nothing_in_it() {
+    fn the_root_is_an_empty_directory() {
         let mount = mount();
         let root = mount.root();
         let mut stat = MaybeUninit::<bindings::kstatfs>::zeroed();
@@ -917,11 +917,11 @@ mod cases {
     }
 
     #[test]
-    fn paths_say_what_they_stand_for() {
+    fn paths_have_the_dentry_name() {
         let mount = mount();
         let path = mount.path(&Thing::new(1)).unwrap();
         let mut buffer = [0u8; 32];
-        // SAFETY: The path is valid, and there is room for what we say.
+        // SAFETY: The path is valid, and the buffer has the given size.
         let name = unsafe { bindings::d_path(path.as_ptr(), buffer.as_mut_ptr().cast(), 32) };
         // SAFETY: The name is nul-terminated, and in the buffer.
         assert_eq!(unsafe { CStr::from_char_ptr(name) }, c"thing:[%s]");

@@ -34,7 +34,7 @@ mod cases {
     }
 
     #[test]
-    fn a_new_record_knows_nothing() {
+    fn a_new_record_is_empty() {
         let new = record();
         assert_eq!(new.get().exit(), None);
         assert_eq!(new.get().exit_of_gone(), None);
@@ -44,7 +44,7 @@ mod cases {
     }
 
     #[test]
-    fn an_exit_is_told_as_it_was_written() {
+    fn an_exit_reads_as_written() {
         let new = record();
         let exit = Exit {
             exit_code: 0x2a00,
@@ -57,7 +57,7 @@ mod cases {
     }
 
     #[test]
-    fn a_coredump_is_told_as_it_was_written() {
+    fn a_coredump_reads_as_written() {
         let new = record();
         let coredump = Coredump {
             mask: bindings::PIDFD_COREDUMPED | bindings::PIDFD_COREDUMP_ROOT,
@@ -78,7 +78,7 @@ mod cases {
     }
 
     #[test]
-    fn who_is_registered_is_known_and_found_by_its_inode_number() {
+    fn a_registered_pid_is_found_by_inode_number() {
         let pid = me();
         assert!(pid.register(GFP_KERNEL).is_ok());
         assert!(pid.is_known());
@@ -88,7 +88,7 @@ mod cases {
     }
 
     #[test]
-    fn who_is_known_to_c_is_known() {
+    fn a_pid_registered_by_c_is_known() {
         let pid = Spare::new();
         assert!(!pid.is_known());
         // SAFETY: The pid is valid.
@@ -113,7 +113,7 @@ mod cases {
     }
 
     #[test]
-    fn who_is_reaped_before_it_is_registered_never_will_be() {
+    fn a_pid_reaped_unregistered_cannot_be_registered() {
         let pid = Spare::new();
         let task = current!();
         // SAFETY: Both are valid.
@@ -130,7 +130,7 @@ mod cases {
     }
 
     #[test]
-    fn who_is_reaped_is_known_no_more_but_how() {
+    fn a_reaped_pid_has_an_exit_and_is_not_known() {
         let pid = Spare::new();
         let record = pid.register(GFP_KERNEL).unwrap();
         assert!(pid.is_known());
@@ -144,7 +144,7 @@ mod cases {
     }
 
     #[test]
-    fn the_end_of_a_thread_is_recorded() {
+    fn a_thread_exit_is_recorded() {
         let thread = Thread::new();
         let pid = thread.pid();
         let record = pid.register(GFP_KERNEL).unwrap();
@@ -155,7 +155,7 @@ mod cases {
     }
 
     #[test]
-    fn a_thread_that_ends_unregistered_is_not_registered() {
+    fn an_unregistered_thread_exit_is_not_recorded() {
         let thread = Thread::new();
         let pid = thread.pid();
         thread.end();
@@ -163,7 +163,7 @@ mod cases {
     }
 
     #[test]
-    fn a_coredump_is_written_to_who_has_a_record() {
+    fn a_coredump_is_written_to_a_record() {
         let mut info = MaybeUninit::<bindings::kernel_siginfo>::zeroed();
         // SAFETY: Zeroes are a `kernel_siginfo`.
         let info = unsafe { info.assume_init_mut() };
@@ -194,7 +194,7 @@ mod cases {
     }
 
     #[test]
-    fn a_task_that_runs_has_no_final_exit() {
+    fn a_live_task_has_no_final_exit() {
         assert_eq!(current!().final_exit(), None);
     }
 
@@ -208,7 +208,7 @@ mod cases {
     }
 
     #[test]
-    fn dumpable_is_one_of_c_s_values() {
+    fn dumpable_has_the_values_of_c() {
         assert!(current!().dumpable().is_some());
         assert_eq!(Dumpable::from_raw(u32::MAX), None);
         assert_eq!(
@@ -227,7 +227,7 @@ mod cases {
     }
 
     #[test]
-    fn attributes_are_the_record_s_own() {
+    fn a_record_has_its_own_attributes() {
         let new = record();
         let xattrs = new.get().xattrs();
         assert!(xattrs.set(c"trusted.a".into(), Some(b"x"), 0).is_ok());
