@@ -2,8 +2,8 @@
 
 //! The operations of the super blocks of all pseudo file systems.
 //!
-//! They are built into the kernel, and call the module of the file system through the `s_fs_info` of
-//! a super block that is not dead. See the documentation of [`super`].
+//! They are built into the kernel. While a super block is not dead, they call the module of the
+//! file system through its `s_fs_info`. See the documentation of [`super`].
 
 use crate::{
     bindings,
@@ -18,7 +18,8 @@ use crate::{
     }, //
 };
 
-/// The functions of a [`PseudoFs`](super::PseudoFs), at which `s_fs_info` of its super block points.
+/// The functions of a [`PseudoFs`](super::PseudoFs), at which `s_fs_info` of its super block
+/// points.
 ///
 /// # Invariants
 ///
