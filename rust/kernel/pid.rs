@@ -37,7 +37,9 @@ mod task;
 mod watch;
 
 #[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
-pub(crate) mod tests;
+pub(crate) mod test_support;
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+mod tests;
 
 pub use self::record::{
     Coredump,

@@ -12,6 +12,9 @@ use crate::{
     }, //
 };
 
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+mod tests;
+
 /// Wraps the kernel's `struct wait_queue_head`. Thread safe.
 ///
 /// A wait queue head is a field of a C object, and the abstraction of the object returns a borrow.
@@ -94,32 +97,5 @@ impl Drop for WaitQueueGuard<'_> {
     fn drop(&mut self) {
         // SAFETY: By the type invariants, this context holds the lock.
         unsafe { bindings::spin_unlock_irq_enable(&raw mut (*self.queue.as_ptr()).lock) };
-    }
-}
-
-#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
-#[macros::kunit_tests(rust_wait_queue)]
-mod tests {
-    use crate::{
-        bindings,
-        pid::{
-            Pid,
-            PidType, //
-        },
-        prelude::*, //
-    };
-
-    #[test]
-    fn the_lock_is_held_until_the_guard_is_dropped() {
-        let pid = Pid::of_task(current!(), PidType::Pid).unwrap();
-        let queue = pid.wait_pidfd();
-        // SAFETY: The queue is valid.
-        let lock = || unsafe { &raw mut (*queue.as_ptr()).lock };
-
-        let guard = queue.lock_irq();
-        // SAFETY: The lock is valid; trying for it is always allowed.
-        assert_eq!(unsafe { bindings::spin_trylock(lock()) }, 0);
-        drop(guard);
-        drop(queue.lock_irq());
     }
 }

@@ -5,6 +5,9 @@
 use super::Credential;
 use crate::bindings;
 
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+mod tests;
+
 /// User and group ids in a user namespace.
 ///
 /// An id without a mapping in the namespace is the overflow id, 65534 by default.
@@ -67,18 +70,5 @@ impl Credential {
             fsuid: uid(fsuid),
             fsgid: gid(fsgid),
         }
-    }
-}
-
-#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
-#[macros::kunit_tests(rust_cred_ids)]
-mod tests {
-    use crate::prelude::*;
-
-    #[test]
-    fn a_kernel_thread_has_root_ids() {
-        let ids = current!().get_cred().ids_in_current_ns();
-        assert_eq!([ids.ruid, ids.euid, ids.suid, ids.fsuid], [0; 4]);
-        assert_eq!([ids.rgid, ids.egid, ids.sgid, ids.fsgid], [0; 4]);
     }
 }

@@ -1,15 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Unit tests of [`kernel::pid`](super), and functions that other unit tests use.
-
-pub(crate) use self::cases::*;
+//! Unit tests of [`kernel::pid`](super).
 
 #[macros::kunit_tests(rust_pid)]
-pub(crate) mod cases {
-    use super::super::*;
+mod cases {
+    use super::super::{
+        test_support::{
+            allow_signal,
+            flush_signals,
+            me,
+            Spare,
+            Thread, //
+        },
+        *, //
+    };
     use crate::{
-        error::from_err_ptr,
-        page::PAGE_SIZE,
         sync::{
             atomic::{
                 Atomic,
@@ -20,133 +25,8 @@ pub(crate) mod cases {
         time::{
             delay::fsleep,
             Delta, //
-        },
-        uaccess::UserPtr, //
+        }, //
     };
-    use core::{
-        mem,
-        ops::Deref, //
-    };
-
-    fn me() -> ARef<Pid> {
-        Pid::of_task(current!(), PidType::Pid).unwrap()
-    }
-
-    /// A pid that no task has, as that of a child in the making.
-    pub(crate) struct Spare(*mut bindings::pid);
-
-    impl Spare {
-        pub(crate) fn new() -> Self {
-            // SAFETY: The namespace is there for good, and no numbers are asked for.
-            let pid =
-                unsafe { bindings::alloc_pid(&raw mut bindings::init_pid_ns, ptr::null_mut(), 0) };
-            Self(from_err_ptr(pid).unwrap())
-        }
-    }
-
-    impl Deref for Spare {
-        type Target = Pid;
-
-        fn deref(&self) -> &Pid {
-            // SAFETY: It is valid and counted until it is dropped.
-            unsafe { Pid::from_raw(self.0) }
-        }
-    }
-
-    impl Drop for Spare {
-        fn drop(&mut self) {
-            // SAFETY: It is ours, and no task has it.
-            unsafe { bindings::free_pid(self.0) };
-        }
-    }
-
-    /// Gives the current thread user memory, until it ends, and returns where: a page of zeroes.
-    pub(crate) fn user_page() -> UserPtr {
-        const PROT_READ_WRITE: usize = 3;
-        const MAP_PRIVATE_ANONYMOUS: usize = 0x22;
-
-        // SAFETY: Any kernel thread may have user memory, and any place in it will do.
-        let addr = unsafe {
-            assert_eq!(bindings::kunit_attach_mm(), 0);
-            let (prot, flags) = (PROT_READ_WRITE, MAP_PRIVATE_ANONYMOUS);
-            bindings::vm_mmap(ptr::null_mut(), 0, PAGE_SIZE, prot, flags, 0)
-        };
-        // Else it is an error.
-        assert!(addr % PAGE_SIZE == 0);
-        UserPtr::from_addr(addr)
-    }
-
-    /// Lets this thread have no descriptors while `f` runs.
-    pub(crate) fn without_descriptors<T>(f: impl FnOnce() -> T) -> T {
-        let task = current!().as_ptr();
-        // SAFETY: This thread is a process of its own, and the only one that changes its limits.
-        let limits = unsafe { &mut (*(*task).signal).rlim };
-        let limit = &mut limits[bindings::RLIMIT_NOFILE as usize].rlim_cur;
-        let before = mem::replace(limit, 0);
-        let result = f();
-        *limit = before;
-        result
-    }
-
-    /// Lets this thread, which is none but a test's, have signal `sig` pending.
-    pub(crate) fn allow_signal(sig: c_int) {
-        const SIG_KTHREAD: usize = 2;
-
-        // SAFETY: C makes a function's address of the number, too, and calls no such function.
-        unsafe {
-            let action = mem::transmute::<usize, bindings::__sighandler_t>(SIG_KTHREAD);
-            bindings::kernel_sigaction(sig, action);
-        }
-    }
-
-    /// Takes back what signals are pending.
-    pub(crate) fn flush_signals() {
-        let task = current!().as_ptr();
-        // SAFETY: The task is valid.
-        unsafe { bindings::flush_signals(task) };
-    }
-
-    /// A kernel thread that exits when [`Thread::end`] wakes it.
-    pub(crate) struct Thread(ARef<Task>);
-
-    impl Thread {
-        pub(crate) fn new() -> Self {
-            extern "C" fn ends(_data: *mut c_void) -> c_int {
-                0
-            }
-
-            // SAFETY: The function takes anything, and the name is no format.
-            let task = from_err_ptr(unsafe {
-                bindings::kthread_create_on_node(
-                    Some(ends),
-                    ptr::null_mut(),
-                    bindings::NUMA_NO_NODE,
-                    c"rust_pid".as_char_ptr(),
-                )
-            })
-            .unwrap();
-            // SAFETY: The thread waits to be woken, and so is valid.
-            Self(unsafe { &*task.cast::<Task>() }.into())
-        }
-
-        pub(crate) fn task(&self) -> ARef<Task> {
-            self.0.clone()
-        }
-
-        pub(crate) fn pid(&self) -> ARef<Pid> {
-            Pid::of_task(&self.0, PidType::Pid).unwrap()
-        }
-
-        /// Ends the thread, and returns after it was reaped and no task uses its pid.
-        pub(crate) fn end(self) -> ARef<Task> {
-            self.0.wake_up();
-            // The last of its pids to go.
-            while Pid::of_task(&self.0, PidType::Tgid).is_some() {
-                fsleep(Delta::from_millis(1));
-            }
-            self.0
-        }
-    }
 
     #[test]
     fn find_get_finds_by_number() {
@@ -233,7 +113,7 @@ pub(crate) mod cases {
         assert_eq!(task.send_signal(1, PidType::Tgid), Err(ESRCH));
     }
 
-    /// A zombie has exited, and says nothing of it.
+    /// A zombie has exited, and reports no exit status.
     #[test]
     fn a_zombie_has_exited() {
         const SIGCHLD: c_int = bindings::SIGCHLD as c_int;
@@ -243,8 +123,7 @@ pub(crate) mod cases {
             unsafe { bindings::do_exit(0x2a00) }
         }
 
-        // SAFETY: This thread is none but the test's. So it does not ignore its children, and has
-        // one.
+        // SAFETY: Only the test uses this thread, which may wait for its children from here on.
         let nr = unsafe {
             bindings::kernel_sigaction(SIGCHLD, None);
             bindings::user_mode_thread(Some(ends), ptr::null_mut(), SIGCHLD as usize)
@@ -279,7 +158,7 @@ pub(crate) mod cases {
             KBox::pin_init(Watch::new(thread.pid(), Count(woken.clone())), GFP_KERNEL).unwrap();
         assert_eq!(woken.load(Relaxed), 0);
         thread.end();
-        // Dropped first: it may still be called for the reaping.
+        // The drop comes first: the reaping may still call the watch.
         drop(watch);
         assert!(woken.load(Relaxed) > 0);
     }
@@ -342,7 +221,7 @@ pub(crate) mod cases {
         assert!(pid.register(GFP_NOWAIT).is_ok());
     }
 
-    /// A kernel thread takes none but those that it asks for.
+    /// A kernel thread ignores all signals that it has not allowed.
     #[test]
     fn signals_reach_the_task() {
         const SIGUSR1: c_int = bindings::SIGUSR1 as c_int;
@@ -371,8 +250,8 @@ pub(crate) mod cases {
         let pid = me();
         // SAFETY: `pid` is valid.
         let count = || unsafe { (&raw const (*pid.as_ptr()).count.refs.counter).read_volatile() };
-        // Who made this thread holds a reference until kernel_clone() ends, and may drop it
-        // meanwhile. That happens once.
+        // kernel_clone() in the parent of this thread holds a reference until it returns, and may
+        // drop it between the two reads. That happens once.
         let is_counted = || {
             let before = count();
             let other = pid.clone();

@@ -11,6 +11,9 @@ use crate::{
     prelude::*, //
 };
 
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+mod tests;
+
 /// Counts the creation of a pidfd. Any context.
 #[inline]
 pub fn created() {
@@ -58,32 +61,5 @@ impl Drop for Files {
     fn drop(&mut self) {
         // SAFETY: By the type invariants, `pidfd_counts_create()` has returned the pointer.
         unsafe { bindings::pidfd_counts_remove(self.0) };
-    }
-}
-
-#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
-#[macros::kunit_tests(rust_pidfd_counts)]
-mod tests {
-    #[cfg(CONFIG_DEBUG_FS)]
-    #[test]
-    fn files_exist_until_they_are_dropped() {
-        use super::*;
-
-        let is_there = || {
-            // SAFETY: The string is valid; what is found is ours to put.
-            unsafe {
-                let dir =
-                    bindings::debugfs_lookup(c"rust_counts".as_char_ptr(), core::ptr::null_mut());
-                if !dir.is_null() {
-                    bindings::dput(dir);
-                }
-                !dir.is_null()
-            }
-        };
-        assert!(!is_there());
-        let files = Files::new(c"rust_counts");
-        assert!(is_there());
-        drop(files);
-        assert!(!is_there());
     }
 }

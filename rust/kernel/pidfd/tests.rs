@@ -36,7 +36,7 @@ mod cases {
             }, //
         },
         pid::{
-            tests::{
+            test_support::{
                 user_page,
                 without_descriptors,
                 Spare, //
@@ -175,7 +175,7 @@ mod cases {
         unsafe { bindings::flush_delayed_fput() };
     }
 
-    /// What is in the fdinfo of a file of ours.
+    /// Returns the lines that `show_fdinfo()` writes.
     fn fdinfo<'a>(pidfd: &PidFd, buffer: &'a mut [u8]) -> &'a [u8] {
         let mut seq = MaybeUninit::<bindings::seq_file>::zeroed();
         // SAFETY: Zeroes are a `seq_file` without a buffer.
@@ -187,7 +187,8 @@ mod cases {
         &buffer[..seq.count]
     }
 
-    /// In one test, as there is one provider at a time. If one is built in, there is another.
+    /// One test for all, because only one provider can be registered at a time. A built-in provider
+    /// is registered already.
     #[test]
     fn the_provider_serves_while_it_is_registered() {
         let registration = match TABLE.register() {

@@ -50,7 +50,7 @@ mod cases {
         flags: Atomic<u32>,
     }
 
-    // SAFETY: What changes is atomic, or C's to synchronise.
+    // SAFETY: Fields that change are atomic, or C functions synchronise access to them.
     unsafe impl Send for Thing {}
     // SAFETY: As above.
     unsafe impl Sync for Thing {}
@@ -556,7 +556,7 @@ mod cases {
         let mount = mount();
         let (one, two) = (Thing::new(1), Thing::new(2));
         let path = mount.path(&one).unwrap();
-        // SAFETY: What it stands for is not looked at any more.
+        // SAFETY: The test does not use the object through the dentry any more.
         unsafe { THINGS.retire(dentry(&path)) };
         assert_ne!(dentry(&mount.path(&two).unwrap()), dentry(&path));
         drop(path);

@@ -5,21 +5,12 @@
 #[macros::kunit_tests(rust_pid_record)]
 mod cases {
     use super::super::*;
-    use crate::{
-        pid::{
-            tests::{
-                Spare,
-                Thread, //
-            },
-            PidType, //
-        },
-        sync::aref::ARef, //
+    use crate::pid::test_support::{
+        me,
+        Spare,
+        Thread, //
     };
     use core::mem::MaybeUninit;
-
-    fn me() -> ARef<Pid> {
-        Pid::of_task(current!(), PidType::Pid).unwrap()
-    }
 
     /// A record that belongs to no pid.
     fn record() -> NewRecord {
@@ -28,7 +19,7 @@ mod cases {
 
     impl NewRecord {
         fn get(&self) -> &Record {
-            // SAFETY: It is valid, knows nothing, and its list of attributes is its own.
+            // SAFETY: The record is valid, and empty, and its list of attributes is `own_xattrs`.
             unsafe { self.0.cast().as_ref() }
         }
     }
