@@ -286,23 +286,29 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
     unsafe fn reuse(dentry: Dentry, object: &T::Object) -> Result<Dentry> {
         let data = ARef::into_raw(ARef::from(object)).as_ptr().cast();
 
-        // SAFETY: The caller promises the only access to dentry and inode. Fields that are not set
-        // here have their initial values: `retire()` has checked that. `d_seq` need not change: a
+        // SAFETY: The caller promises the only access to the dentry. `d_seq` need not change: a
         // lookup can start at the dentry with an empty path only, and `path_init()` clears
         // `LOOKUP_RCU` for an empty path.
-        unsafe {
+        let inode = unsafe {
             (*dentry.as_ptr()).d_fsdata = ptr::null_mut();
-            let inode = (*dentry.as_ptr()).d_inode;
-            if bindings::security_inode_reuse(inode) != 0 {
-                Self::put_data(data);
-                // The error of a failed inode allocation.
-                return Err(ENOMEM);
-            }
+            (*dentry.as_ptr()).d_inode
+        };
+        // SAFETY: A dentry on a free list has an inode, to which the caller has the only access.
+        if unsafe { bindings::security_inode_reuse(inode) } != 0 {
+            // SAFETY: The reference was taken above, and no inode owns it.
+            unsafe { Self::put_data(data) };
+            // The error of a failed inode allocation.
+            return Err(ENOMEM);
+        }
+        // SAFETY: As above. The fields that are not set here have their initial values:
+        // `retire()` has checked that.
+        unsafe {
             (*inode).i_flags = bindings::S_IMMUTABLE;
             (*inode).i_mode = bindings::S_IFREG as u16;
             bindings::simple_inode_init_ts(inode);
-            to_result(Self::init_inode(inode, data))?;
         }
+        // SAFETY: The inode is as new, and the reference that was taken above passes to it.
+        to_result(unsafe { Self::init_inode(inode, data) })?;
         Ok(dentry)
     }
 
@@ -411,16 +417,19 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
             return ENODEV.to_errno();
         }
 
-        // SAFETY: The caller promises the only access to the inode, and that its super block is
-        // mounted. `data` points at a `T::Object`, to which the inode owns a reference from here
-        // on.
+        // SAFETY: C makes an inode of an object only through a mount of this file system.
+        let this = unsafe { Self::of_super((*inode).i_sb) };
+        // SAFETY: The caller promises the only access to the inode, which owns the reference from
+        // here on.
         unsafe {
-            let this = Self::of_super((*inode).i_sb);
             (*inode).i_private = data;
             (*inode).i_op = InodeOperationsTable::<T::Inodes>::TABLE;
             (*inode).__bindgen_anon_3.i_fop = this.files.as_ptr();
-            T::init_inode(&*data.cast::<T::Object>(), NewInode::from_raw(inode));
         }
+        // SAFETY: `data` points at a `T::Object`, which the reference keeps valid.
+        let object = unsafe { &*data.cast::<T::Object>() };
+        // SAFETY: The caller promises the only access to the inode.
+        T::init_inode(object, unsafe { NewInode::from_raw(inode) });
         0
     }
 
@@ -573,12 +582,13 @@ impl<T: PseudoFileSystem> Mount<T> {
                 &mut path,
             )
         })?;
-        // SAFETY: On success the path owns references to mount and dentry, which pass to us.
-        unsafe {
-            bindings::mntput(path.mnt);
-            (*path.dentry).d_fsdata = ptr::null_mut();
-            Ok(Dentry::from_raw(NonNull::new_unchecked(path.dentry)))
-        }
+        // SAFETY: On success the path owns a reference to the mount. `self` keeps the mount.
+        unsafe { bindings::mntput(path.mnt) };
+        // SAFETY: The dentry is new, and is in no stash but the one above, so no one else has
+        // access to it.
+        unsafe { (*path.dentry).d_fsdata = ptr::null_mut() };
+        // SAFETY: On success the path owns a reference to the dentry, which passes to the result.
+        Ok(unsafe { Dentry::from_raw(NonNull::new_unchecked(path.dentry)) })
     }
 
     /// Returns the path of an object's file.
@@ -596,12 +606,10 @@ impl<T: PseudoFileSystem> Mount<T> {
     pub fn path(&self, object: &T::Object) -> Result<Path> {
         let dentry = self.dentry(object)?.into_raw();
 
-        // SAFETY: By the type invariants the mount is valid. The path gets a reference to it, and
-        // that to the dentry.
-        unsafe {
-            let mnt = bindings::mntget(self.mnt());
-            Ok(Path::from_raw(bindings::path { mnt, dentry }))
-        }
+        // SAFETY: By the type invariants the mount is valid.
+        let mnt = unsafe { bindings::mntget(self.mnt()) };
+        // SAFETY: Both references were taken above, and pass to the path.
+        Ok(unsafe { Path::from_raw(bindings::path { mnt, dentry }) })
     }
 
     /// Opens an object's file, as [`Path::open_with`] does.
@@ -632,34 +640,33 @@ impl<T: PseudoFileSystem> Mount<T> {
     #[inline]
     pub(crate) fn root(&self) -> Path {
         let mnt = self.mnt();
-        // SAFETY: By the type invariants the mount is valid, and so has a root.
-        unsafe {
-            let path = bindings::path {
-                mnt,
-                dentry: (*mnt).mnt_root,
-            };
-            bindings::path_get(&path);
-            Path::from_raw(path)
-        }
+        // SAFETY: By the type invariants the mount is valid. Its root does not change.
+        let dentry = unsafe { (*mnt).mnt_root };
+        let path = bindings::path { mnt, dentry };
+        // SAFETY: The mount is valid, and holds its root.
+        unsafe { bindings::path_get(&path) };
+        // SAFETY: The references were taken above, and pass to the result.
+        unsafe { Path::from_raw(path) }
     }
 }
 
 impl<T: PseudoFileSystem> Drop for Mount<T> {
     fn drop(&mut self) {
         let mnt = self.mnt();
+        // SAFETY: By the type invariants the mount is valid, and so is its super block.
+        let fs_type = unsafe { (*(*mnt).mnt_sb).s_type };
         // SAFETY: By the type invariants `self` owns the mount, and no one else can make a path in
-        // it. A task that closes a file may still add a dentry to a free list, but holds the mount
-        // until then, and `kern_unmount_wait()` waits for it. The free lists have no user after
-        // that. `kill_super()` takes over the reference that `kern_unmount_wait()` returns. The
-        // super block is then dead, so no one uses the type.
-        unsafe {
-            let fs_type = (*(*mnt).mnt_sb).s_type;
-            let sb = bindings::kern_unmount_wait(mnt);
-            self.0.mnt.store(ptr::null_mut(), Relaxed);
-            self.0.free_lists.free();
-            bindings::kill_super(sb);
-            (*fs_type).init_fs_context = None;
-        }
+        // it. `kern_mount_wait()` made the mount.
+        let sb = unsafe { bindings::kern_unmount_wait(mnt) };
+        self.0.mnt.store(ptr::null_mut(), Relaxed);
+        // SAFETY: Without a mount, no task takes a dentry. A task that closed a file and added a
+        // dentry held the mount until then, and `kern_unmount_wait()` has waited for it.
+        unsafe { self.0.free_lists.free() };
+        // SAFETY: `kern_unmount_wait()` has returned the reference, which passes to C.
+        unsafe { bindings::kill_super(sb) };
+        // SAFETY: The file system type is built in. The super block is dead, so no one uses the
+        // type: it belonged to `self`.
+        unsafe { (*fs_type).init_fs_context = None };
         self.0.claimed.store(false, Release);
     }
 }

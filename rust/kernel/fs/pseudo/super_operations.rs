@@ -71,16 +71,17 @@ unsafe impl Sync for SuperOperations {}
 /// `inode` must be an inode of a super block with [`SUPER_OPERATIONS`], to which the caller has the
 /// only access.
 unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
-    // SAFETY: The caller promises a valid inode. Its super block is not dead: a dead super block
-    // has no inodes. A non-null `i_private` is what `put_inode()` requires: the root has none, and
-    // neither has an inode whose initialisation failed.
-    unsafe {
-        bindings::clear_inode(inode);
-        if !(*inode).i_private.is_null() {
-            if let Some(functions) = Functions::of_super((*inode).i_sb) {
-                (functions.put_inode)(inode);
-            }
-        }
+    // SAFETY: The caller promises a valid inode that no one else uses.
+    unsafe { bindings::clear_inode(inode) };
+    // SAFETY: As above.
+    if unsafe { (*inode).i_private.is_null() } {
+        // The root, an inode on a free list, or one whose initialisation failed.
+        return;
+    }
+    // SAFETY: The super block of an inode is not dead, because a dead super block has no inodes.
+    if let Some(functions) = unsafe { Functions::of_super((*inode).i_sb) } {
+        // SAFETY: The inode has an object, and the functions are those of its file system.
+        unsafe { (functions.put_inode)(inode) };
     }
 }
 
@@ -91,12 +92,16 @@ unsafe extern "C" fn evict_inode(inode: *mut bindings::inode) {
 /// `dentry` must be valid, and belong to a super block with [`SUPER_OPERATIONS`] that does not die
 /// during the call. `stat` must be valid, and the caller must have the only access to it.
 unsafe extern "C" fn statfs(dentry: *mut bindings::dentry, stat: *mut bindings::kstatfs) -> c_int {
-    // SAFETY: As the caller promises.
-    from_result(|| unsafe {
-        to_result(bindings::simple_statfs(dentry, stat))?;
-        match Functions::of_super((*dentry).d_sb).and_then(|functions| functions.statfs) {
-            Some(statfs) => statfs(dentry, stat).map(|()| 0),
-            None => Ok(0),
+    from_result(|| {
+        // SAFETY: The caller promises a valid dentry, and the only access to `stat`.
+        to_result(unsafe { bindings::simple_statfs(dentry, stat) })?;
+        // SAFETY: The caller promises a valid dentry, whose super block is not dead.
+        let functions = unsafe { Functions::of_super((*dentry).d_sb) };
+        if let Some(statfs) = functions.and_then(|functions| functions.statfs) {
+            // SAFETY: The functions are those of the file system of `dentry`. `simple_statfs()` has
+            // initialised `stat`.
+            unsafe { statfs(dentry, stat)? };
         }
+        Ok(0)
     })
 }
