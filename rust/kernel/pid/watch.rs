@@ -22,10 +22,10 @@ pub trait Wake: Send + Sync + 'static {
     /// Called when the process or thread of `pid` exits, when it is reaped, and possibly without a
     /// change of its state.
     ///
-    /// Atomic context: interrupts are disabled, and the lock of the wait queue is held. Depending
-    /// on the event, `tasklist_lock` is held for writing, or the signal lock of the task is held.
-    /// The callback must not sleep, and must not use the wait queue. So it must not call
-    /// [`Pid::register`], [`Task::final_exit`] or [`Task::send_signal`].
+    /// Atomic context: interrupts are disabled, and the caller holds the lock of the wait queue and
+    /// `tasklist_lock` for writing. When the task is reaped, the caller also holds the signal lock
+    /// of the task. The callback must not sleep, and must not take any of these locks. So it must
+    /// not call [`Pid::register`], [`Task::final_exit`] or [`Task::send_signal`].
     ///
     /// [`Task::final_exit`]: crate::task::Task::final_exit
     /// [`Task::send_signal`]: crate::task::Task::send_signal
