@@ -83,6 +83,25 @@ impl Drop for Namespace {
 
 /// A lock that prevents a change of a task's credentials by `execve(2)`.
 ///
+/// # Examples
+///
+/// ```
+/// use kernel::namespace::{Kind, Namespace};
+/// use kernel::task::Task;
+///
+/// fn user_namespace(task: &Task) -> Result<Option<Namespace>> {
+///     let exec = task.lock_exec_update_killable()?;
+///     if !exec.may_read_by_fscreds() {
+///         return Err(EACCES);
+///     }
+///     // The namespace belongs to the program whose credentials were checked.
+///     exec.namespace(Kind::User)
+/// }
+///
+/// user_namespace(current!())?;
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// `task->signal->exec_update_lock` is held for reading, by this thread.

@@ -77,6 +77,16 @@ pub enum PidType {
 }
 
 /// The state of a process or thread.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::pid::{Pid, PidType, State};
+///
+/// let pid = Pid::of_task(current!(), PidType::Pid).ok_or(ESRCH)?;
+/// assert_eq!(pid.state(), State::Running);
+/// # Ok::<(), Error>(())
+/// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// The task has not exited. A thread group leader counts as running while other threads of its

@@ -22,6 +22,18 @@ mod tests;
 ///
 /// [`OpenFile::poll_wait`]: crate::fs::file_operations::OpenFile::poll_wait
 ///
+/// # Examples
+///
+/// ```
+/// use kernel::pid::{Pid, PidType};
+///
+/// let pid = Pid::of_task(current!(), PidType::Pid).ok_or(ESRCH)?;
+/// let guard = pid.wait_pidfd().lock_irq();
+/// // No wake-up of this queue runs here.
+/// drop(guard);
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// Instances are initialised wait queue heads.

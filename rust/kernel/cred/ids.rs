@@ -11,6 +11,13 @@ mod tests;
 /// User and group ids in a user namespace.
 ///
 /// An id without a mapping in the namespace is the overflow id, 65534 by default.
+///
+/// # Examples
+///
+/// ```
+/// let ids = current!().get_cred().ids_in_current_ns();
+/// pr_info!("uid {}, effective uid {}\n", ids.ruid, ids.euid);
+/// ```
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 #[allow(missing_docs)]
 pub struct Ids {

@@ -233,6 +233,22 @@ pub(super) fn checked_len(is_null: bool, size: usize, len: usize) -> Result<c_in
 
 /// Extended attributes of one object, in memory. Thread safe.
 ///
+/// # Examples
+///
+/// ```
+/// use kernel::fs::xattr::flags::XATTR_CREATE;
+/// use kernel::pid::{Pid, PidType};
+///
+/// let pid = Pid::of_task(current!(), PidType::Pid).ok_or(ESRCH)?;
+/// let xattrs = pid.register(GFP_KERNEL)?.xattrs();
+/// let name = c"trusted.example".into();
+///
+/// xattrs.set(name, Some(b"value"), XATTR_CREATE)?;
+/// assert_eq!(xattrs.set(name, Some(b"other"), XATTR_CREATE), Err(EEXIST));
+/// xattrs.set(name, None, 0)?;
+/// # Ok::<(), Error>(())
+/// ```
+///
 /// # Invariants
 ///
 /// `list` is a list of attributes in `cache`, and `lock` a mutex that is held for each change of

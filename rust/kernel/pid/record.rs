@@ -47,6 +47,16 @@ fn dead<T>() -> *mut T {
 }
 
 /// The users who may read the memory of a process, and its coredump.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::pid::Dumpable;
+///
+/// if current!().dumpable() == Some(Dumpable::Off) {
+///     pr_info!("the current process dumps no core\n");
+/// }
+/// ```
 #[doc(alias = "task_dumpable")]
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Dumpable {
@@ -103,6 +113,18 @@ pub struct Coredump {
 ///
 /// [`Pid::register`] makes the record, which exists as long as the pid. The exit is written once,
 /// whether a pidfd provider is registered or not.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::pid::{Pid, PidType};
+///
+/// let pid = Pid::of_task(current!(), PidType::Pid).ok_or(ESRCH)?;
+/// let record = pid.register(GFP_KERNEL)?;
+/// // The current task has not been reaped.
+/// assert_eq!(record.exit(), None);
+/// # Ok::<(), Error>(())
+/// ```
 ///
 /// # Invariants
 ///

@@ -65,6 +65,14 @@ impl SeqFile {
 }
 
 /// A number in decimal, as text.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::seq_file::Decimal;
+///
+/// assert_eq!(Decimal::new(-42).as_bytes(), b"-42");
+/// ```
 pub struct Decimal {
     text: [u8; Self::MAX],
     start: usize,
@@ -104,7 +112,21 @@ impl Decimal {
     }
 }
 
-/// Text of at most `N` bytes that is assembled for a [`SeqFile`]. Bytes beyond that are dropped.
+/// Text of at most `N` bytes that is assembled for a [`SeqFile`].
+///
+/// An addition that does not fit is dropped as a whole.
+///
+/// # Examples
+///
+/// ```
+/// use kernel::seq_file::{Decimal, Text};
+///
+/// let mut text = Text::<8>::new();
+/// text.push(b"Pid:\t");
+/// text.push(Decimal::new(42).as_bytes());
+/// text.push(b" too long");
+/// assert_eq!(text.as_bytes(), b"Pid:\t42");
+/// ```
 pub struct Text<const N: usize> {
     text: [u8; N],
     len: usize,
@@ -121,7 +143,7 @@ impl<const N: usize> Text<N> {
         }
     }
 
-    /// Adds `bytes`.
+    /// Adds `bytes`, if all of them fit.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) {
         if let Some(room) = self.text.get_mut(self.len..self.len + bytes.len()) {

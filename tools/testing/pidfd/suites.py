@@ -27,7 +27,8 @@ NOT_RUSTLESS = ("pidfd:pidfd_autoreap_test", "pidfd:pidfd_test", "pidfd:pidfd_po
 OUR_SUITES = ("rust_(pid|pidfd|pid_record|namespace|pidfd_counts|pseudo_fs|seq_file_put|user_struct"
               "|cred_ids|wait_queue)")
 OUR_EXAMPLES = re.compile(r" ok [0-9]+ rust_doctest_kernel_"
-                          "(pid|pid_watch|pidfd|pidfd_uapi|namespace|wait_queue)_rs")
+                          "(bug_once|cred_ids|fs_xattr|namespace|pid|pid_record|pid_watch|pidfd|"
+                          "pidfd_uapi|seq_file_put|wait_queue)_rs")
 
 
 @dataclasses.dataclass(frozen=True)
