@@ -7,9 +7,9 @@ use kernel::{
     fs::{
         inode::{
             Inode,
-            InodeOperations,
             Stat, //
         },
+        inode_operations::InodeOperations,
         xattr::XattrList, //
     },
     pid::Pid,

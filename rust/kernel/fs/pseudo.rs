@@ -53,10 +53,10 @@ use crate::{
             FileOperations,
             FileOperationsTable, //
         },
-        inode::{
+        inode::NewInode,
+        inode_operations::{
             InodeOperations,
-            InodeOperationsTable,
-            NewInode, //
+            InodeOperationsTable, //
         },
         super_block::{
             StatFs,

@@ -20,10 +20,8 @@ mod cases {
                 FileOperationsTable,
                 OpenFile, //
             },
-            inode::{
-                InodeOperations,
-                NewInode, //
-            },
+            inode::NewInode,
+            inode_operations::InodeOperations,
             pseudo::{
                 Mount,
                 PseudoFileSystem,

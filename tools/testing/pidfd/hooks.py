@@ -46,6 +46,7 @@ rust/kernel/fs.rs pub mod dentry;
 rust/kernel/fs.rs pub mod export;
 rust/kernel/fs.rs pub mod file_operations;
 rust/kernel/fs.rs pub mod inode;
+rust/kernel/fs.rs pub mod inode_operations;
 rust/kernel/fs.rs pub mod pseudo;
 rust/kernel/fs.rs pub mod super_block;
 rust/kernel/fs.rs pub mod xattr;
