@@ -65,7 +65,6 @@ fn split_flags(flags: u32) -> (u32, u32) {
 #[vtable]
 impl FileOperations for PidFs {
     type Object = Pid;
-    type FileSystem = Self;
 
     fn wait_queue<'a>(pid: &'a Pid) -> &'a WaitQueueHead
     where

@@ -9,7 +9,6 @@
 use kernel::{
     fs::{
         dentry::Stash,
-        file_operations::FileOperationsTable,
         inode::{
             flags::{
                 S_ANON_INODE,
@@ -20,6 +19,7 @@ use kernel::{
             NewInode, //
         },
         pseudo::{
+            FileOperationsTable,
             PseudoFileSystem,
             PseudoFs, //
         },

@@ -45,14 +45,8 @@ use crate::{
             Path,
             Stash, //
         },
-        export::{
-            ExportOperations,
-            ExportOperationsTable, //
-        },
-        file_operations::{
-            FileOperations,
-            FileOperationsTable, //
-        },
+        export::ExportOperations,
+        file_operations::FileOperations,
         inode::NewInode,
         inode_operations::{
             InodeOperations,
@@ -95,9 +89,13 @@ use core::{
     }, //
 };
 
+mod export_table;
+mod file_table;
 mod free_list;
 mod super_operations;
+pub use self::file_table::FileOperationsTable;
 use self::{
+    export_table::ExportOperationsTable,
     free_list::FreeLists,
     super_operations::{
         Functions,
@@ -137,7 +135,7 @@ pub trait PseudoFileSystem: Sized + 'static {
     /// The type that a file refers to. Each inode owns a reference to an object.
     type Object: AlwaysRefCounted + Send + Sync + 'static;
     /// The operations on its files.
-    type Files: FileOperations<Object = Self::Object, FileSystem = Self>;
+    type Files: FileOperations<Object = Self::Object>;
     /// The operations on its inodes.
     type Inodes: InodeOperations<Object = Self::Object>;
     /// Its extended attributes.
@@ -186,13 +184,13 @@ pub struct PseudoFs<T: PseudoFileSystem> {
     mnt: Atomic<*mut bindings::vfsmount>,
     claimed: AtomicFlag,
     free_lists: FreeLists,
-    files: &'static FileOperationsTable<T::Files>,
+    files: &'static FileOperationsTable<T>,
     _file_system: PhantomData<fn() -> T>,
 }
 
 impl<T: PseudoFileSystem> PseudoFs<T> {
     /// Creates a file system whose files have the operations `files`.
-    pub const fn new(files: &'static FileOperationsTable<T::Files>) -> Self {
+    pub const fn new(files: &'static FileOperationsTable<T>) -> Self {
         Self {
             functions: Functions {
                 stashed: bindings::stashed_operations {
@@ -396,7 +394,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
         // SAFETY: `init_pseudo()` has allocated this, and only `fc` refers to it.
         let ctx = unsafe { &mut *ctx };
         ctx.ops = &SUPER_OPERATIONS.0;
-        ctx.eops = ExportOperationsTable::<T, T::Export>::TABLE;
+        ctx.eops = ExportOperationsTable::<T>::TABLE;
         ctx.xattr = XattrHandlers::<T::Xattrs>::LIST.as_ptr();
         ctx.dops = Self::DENTRIES;
         ctx.s_d_flags |= bindings::dentry_flags_DCACHE_DONTCACHE;
@@ -419,6 +417,7 @@ impl<T: PseudoFileSystem> PseudoFs<T> {
 
         // SAFETY: C makes an inode of an object only through a mount of this file system.
         let this = unsafe { Self::of_super((*inode).i_sb) };
+        // INVARIANT: The inode gets the table of its file system, together with the object.
         // SAFETY: The caller promises the only access to the inode, which owns the reference from
         // here on.
         unsafe {

@@ -12,8 +12,8 @@ use crate::{
     bindings,
     error::to_result,
     fs::{
-        file_operations::FileOperationsTable,
         pseudo::{
+            FileOperationsTable,
             FileSystemType,
             Mount,
             PseudoFileSystem,
@@ -104,7 +104,7 @@ impl<P: Provider> ProviderTable<P> {
     /// operations.
     pub const fn new(
         file_system: &'static PseudoFs<P::FileSystem>,
-        files: &'static FileOperationsTable<<P::FileSystem as PseudoFileSystem>::Files>,
+        files: &'static FileOperationsTable<P::FileSystem>,
     ) -> Self {
         // INVARIANT: `OwnerModule` is the module that implements `Provider` for `P`.
         Self {

@@ -17,12 +17,12 @@ mod cases {
             },
             file_operations::{
                 FileOperations,
-                FileOperationsTable,
                 OpenFile, //
             },
             inode::NewInode,
             inode_operations::InodeOperations,
             pseudo::{
+                FileOperationsTable,
                 Mount,
                 PseudoFileSystem,
                 PseudoFs, //
@@ -62,7 +62,6 @@ mod cases {
     #[vtable]
     impl FileOperations for Test {
         type Object = Pid;
-        type FileSystem = Self;
 
         fn show_fdinfo(file: &OpenFile<'_, Self>, m: &SeqFile) {
             m.put_decimal(c"", file.object().nr().into());

@@ -132,7 +132,6 @@ mod cases {
     #[vtable]
     impl FileOperations for ThingFs {
         type Object = Thing;
-        type FileSystem = Self;
 
         fn open(thing: &Thing) -> Result {
             if thing.number == UNOPENABLE {
@@ -843,7 +842,7 @@ mod cases {
     fn handles_name_objects() {
         let mount = mount();
         let path = mount.path(&Thing::new(42)).unwrap();
-        let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
+        let table = ExportOperationsTable::<ThingFs>::TABLE;
         let (encode, decode) = (table.encode_fh.unwrap(), table.fh_to_dentry.unwrap());
         // SAFETY: The dentry is valid.
         let (inode, sb) = unsafe { ((*dentry(&path)).d_inode, (*dentry(&path)).d_sb) };
@@ -881,7 +880,7 @@ mod cases {
         let mount = mount();
         let thing = Thing::new(1);
         let path = mount.path(&thing).unwrap();
-        let table = ExportOperationsTable::<ThingFs, ThingFs>::TABLE;
+        let table = ExportOperationsTable::<ThingFs>::TABLE;
         // SAFETY: The function does not look at the context.
         let permission = |flags| unsafe { table.permission.unwrap()(ptr::null_mut(), flags) };
         assert_eq!(permission(0), 0);
