@@ -293,7 +293,7 @@ TEST_F(inode_storage, is_not_left_to_the_next_process)
 	}
 }
 
-/* There are more than a CPU keeps. */
+/* These are more inodes than a free list holds. */
 TEST_F(inode_storage, is_not_left_to_others_when_many_go)
 {
 	enum { MANY = 40, ROUNDS = 10 };

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0
-/* clone(CLONE_PIDFD) and clone3(CLONE_PIDFD), and all ways in which they fail. */
+/* clone(CLONE_PIDFD) and clone3(CLONE_PIDFD), and their errors. */
 #include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "pidfd_rust.h"
 #include "slow_page.h"
 
-/* What fcntl(F_GETFL) tells of a process' and of a thread's pidfd. */
+/* The result of fcntl(F_GETFL) for the pidfd of a process and of a thread. */
 #define PROCESS_FLAGS O_RDWR
 #define THREAD_FLAGS (O_RDWR | PIDFD_THREAD)
 
-/* Clones a child in one way or the other; it ends at once. */
+/* Clones a child by either system call. The child exits at once. */
 static pid_t clone_and_exit(bool clone3, int *pidfd)
 {
 	pid_t pid = clone3 ? create_child(pidfd, 0) :
@@ -21,7 +21,7 @@ static pid_t clone_and_exit(bool clone3, int *pidfd)
 	return pid;
 }
 
-/* Whoever failed to clone must not have changed anything. */
+/* A clone that fails changes nothing. */
 #define EXPECT_CLONE_FAILS(error, clone) do {				\
 	struct numbers _old;						\
 									\
@@ -33,7 +33,7 @@ static pid_t clone_and_exit(bool clone3, int *pidfd)
 	EXPECT_NO_CHILD();						\
 } while (0)
 
-/* Both system calls must do the same. */
+/* Both system calls do the same. */
 FIXTURE(both)
 {
 	struct numbers before;
@@ -110,7 +110,7 @@ TEST_F(both, descriptor_is_for_reading_and_writing)
 	close(pidfd);
 }
 
-/* The child is told the number and says whether it is open there. */
+/* The child receives the number and reports whether it is open there. */
 static int child_has_it(bool clone3, unsigned int flags)
 {
 	int pipe[2], pidfd = -1, status;
@@ -164,14 +164,14 @@ TEST_F(both, full_table_is_emfile)
 		n++;
 	ASSERT_GT(n, 0);
 
-	/* Nothing can be looked at while the table is full. */
+	/* The counters cannot be read while the table is full. */
 	pid = clone_and_exit(variant->clone3, &pidfd);
 	EXPECT_EQ(-1, pid);
 	EXPECT_EQ(EMFILE, errno);
 	EXPECT_EQ(-1, pidfd);
 	EXPECT_NO_CHILD();
 
-	/* One free place is enough. */
+	/* One free slot is enough. */
 	close(fds[n / 2]);
 	pid = clone_and_exit(variant->clone3, &pidfd);
 	EXPECT_GT(pid, 0);
@@ -184,7 +184,7 @@ TEST_F(both, full_table_is_emfile)
 	EXPECT_NOTHING_LEFT(&before);
 }
 
-/* Two pages of which the second may be missing. */
+/* Two pages. The second one may be unmapped. */
 static char *two_pages(int second)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -365,7 +365,7 @@ TEST_F(clone3, writes_pidfd_and_tid_to_two_addresses)
 	close(pidfd);
 }
 
-/* All that makes a thread out of a child. */
+/* The flags with which clone() creates a thread. */
 #define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |	\
 		CLONE_THREAD | CLONE_SYSVSEM)
 
@@ -374,8 +374,8 @@ TEST_F(clone3, writes_pidfd_and_tid_to_two_addresses)
 static int thread_pipe[2];
 
 /*
- * Has its creator's thread-local storage, so it must not write errno: both
- * calls succeed.
+ * Shares the thread-local storage of its creator, so it must not write errno. Both calls
+ * succeed.
  */
 static int thread_awaits_a_byte(void *unused)
 {
@@ -386,8 +386,8 @@ static int thread_awaits_a_byte(void *unused)
 }
 
 /*
- * A thread's pidfd, from the moment that it was made: says so in its flags, and
- * is readable and hung up as soon as the thread is gone, since none reaps it.
+ * The pidfd of a new thread has PIDFD_THREAD in its flags. It is readable and hung up as soon as
+ * the thread has exited, since a thread is not reaped.
  */
 static void check_thread_pidfd(struct __test_metadata *_metadata, pid_t tid,
 			       int pidfd)
@@ -430,7 +430,7 @@ TEST_F(clone, gives_a_thread_a_threads_pidfd)
 }
 
 #ifdef __x86_64__
-/* clone3() for a thread: the child comes back on a stack without frames. */
+/* clone3() for a thread. The child returns on a stack without frames. */
 static pid_t clone3_thread(struct __clone_args *args, int (*fn)(void *))
 {
 	long ret;
@@ -487,8 +487,8 @@ TEST_F(clone3, gives_a_thread_a_threads_pidfd)
 }
 
 /*
- * Clones into what is said to be a cgroup. The kernel looks at that only after
- * it has made the pidfd and written its number.
+ * Clones into a file that is no cgroup. The kernel checks the file after it has made the pidfd and
+ * written its number.
  */
 static pid_t clone_into(int cgroup, int *pidfd)
 {
@@ -516,7 +516,7 @@ TEST_F(clone3, undoes_the_pidfd_when_the_cgroup_is_none)
 
 	ASSERT_GE(null, 0);
 	EXPECT_CLONE_FAILS(EBADF, clone_into(null, &pidfd));
-	/* It was there and has gone: the number was written before. */
+	/* The descriptor is free again. Its number had been written. */
 	EXPECT_EQ(lowest_free_fd(), pidfd);
 	EXPECT_EQ(-1, fcntl(pidfd, F_GETFD));
 	EXPECT_EQ(created + 1, rust_created());
@@ -537,7 +537,7 @@ TEST_F(clone3, undoes_the_pidfd_when_the_cgroup_is_full)
 	snprintf(group, sizeof(group), "%s/pidfd_rust.%d", root, getpid());
 	snprintf(max, sizeof(max), "%s/pids.max", group);
 
-	/* The mount is ours alone and ends with us. */
+	/* The mount belongs to this process and ends with it. */
 	if (unshare(CLONE_NEWNS) ||
 	    mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
 	    mount("cgroup2", root, "cgroup2", 0, NULL))
@@ -557,7 +557,7 @@ TEST_F(clone3, undoes_the_pidfd_when_the_cgroup_is_full)
 	EXPECT_EQ(lowest_free_fd(), pidfd);
 	EXPECT_EQ(created + 1, rust_created());
 
-	/* The same with room for one, to show that nothing else was wrong. */
+	/* The same call succeeds with room for one process. */
 	ASSERT_EQ(0, write_file(max, "1"));
 	EXPECT_RUST_MAKES(1, EXPECT_GT(clone_into(dir, &pidfd), 0));
 	wait(NULL);
@@ -580,8 +580,8 @@ static void *clones_slowly(void *arg)
 }
 
 /*
- * Writing the number takes as long as user space wants it to. Until it is done
- * the descriptor is taken, and yet nobody can use it.
+ * User space delays the write of the number. Until it is done the descriptor is allocated, but no
+ * thread can use it.
  */
 TEST_F(clone, descriptor_cannot_be_used_before_the_child_exists)
 {
@@ -618,8 +618,8 @@ TEST_F(clone, descriptor_cannot_be_used_before_the_child_exists)
 }
 
 /*
- * The same, and then who clones is killed. The descriptor table is ours as
- * well and outlives it: the number must be free again.
+ * The caller of clone() is killed during that write. It shares the descriptor table with the
+ * tester, where the number must be free again.
  */
 TEST_F(clone, killed_half_way_leaves_nothing)
 {
@@ -629,7 +629,7 @@ TEST_F(clone, killed_half_way_leaves_nothing)
 	int reserved;
 	pid_t pid;
 
-	/* A child that should not exist would come to us. */
+	/* A child would be the tester's. */
 	ASSERT_EQ(0, prctl(PR_SET_CHILD_SUBREAPER, 1));
 	ASSERT_EQ(0, pipe2(pipe, O_CLOEXEC));
 
@@ -647,7 +647,7 @@ TEST_F(clone, killed_half_way_leaves_nothing)
 	}
 	ASSERT_GT(pid, 0);
 
-	/* It began as a copy of us: a string of its is one of ours. */
+	/* The child is a copy of the tester, and so are its strings. */
 	ASSERT_EQ(sizeof(reason), read_nointr(pipe[0], &reason, sizeof(reason)));
 	ASSERT_EQ(sizeof(slow), read_nointr(pipe[0], &slow, sizeof(slow)));
 	close(pipe[0]);
@@ -657,7 +657,7 @@ TEST_F(clone, killed_half_way_leaves_nothing)
 		SKIP(return, "%s", reason);
 	}
 
-	/* The clone has taken the lower one of the numbers just closed. */
+	/* clone() has taken the lower one of the numbers that were closed. */
 	ASSERT_TRUE(page_is_wanted(&slow));
 	reserved = pipe[0] < pipe[1] ? pipe[0] : pipe[1];
 	EXPECT_EQ(0, kill(pid, SIGKILL));

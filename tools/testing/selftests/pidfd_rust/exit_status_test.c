@@ -38,7 +38,7 @@ struct asker {
 	pid_t tid;
 	int fd;
 	int revents;
-	int told;
+	int reported;
 	bool woken;
 };
 
@@ -48,7 +48,7 @@ static void *asks_when_woken(void *arg)
 
 	__atomic_store_n(&a->tid, gettid(), __ATOMIC_SEQ_CST);
 	a->revents = becomes_ready(a->fd, POLLIN);
-	a->told = exit_told(a->fd);
+	a->reported = exit_code_of(a->fd);
 	__atomic_store_n(&a->woken, true, __ATOMIC_SEQ_CST);
 	return NULL;
 }
@@ -70,7 +70,7 @@ struct spinner {
 	pthread_t thread;
 	int fd;
 	int rounds;
-	int told;
+	int reported;
 	bool stop;
 };
 
@@ -78,9 +78,9 @@ static void *asks_all_the_time(void *arg)
 {
 	struct spinner *s = arg;
 
-	s->told = NO_RECORD;
-	while (!__atomic_load_n(&s->stop, __ATOMIC_SEQ_CST) && s->told == NO_RECORD) {
-		s->told = exit_told(s->fd);
+	s->reported = NO_RECORD;
+	while (!__atomic_load_n(&s->stop, __ATOMIC_SEQ_CST) && s->reported == NO_RECORD) {
+		s->reported = exit_code_of(s->fd);
 		s->rounds++;
 	}
 	return NULL;
@@ -102,7 +102,7 @@ static void stop_spinner(struct spinner *s)
 static bool still_lives(const struct process *p)
 {
 	return !__atomic_load_n(&asker.woken, __ATOMIC_SEQ_CST) && !ready(p->leader.pidfd) &&
-	       exit_told(p->leader.pidfd) == NO_RECORD;
+	       exit_code_of(p->leader.pidfd) == NO_RECORD;
 }
 
 #define CORE_FILE "core"
@@ -541,7 +541,7 @@ struct seen {
 	int status;
 	/* The status that PIDFD_GET_INFO reports right after the wake-up, and in the end. */
 	int woken;
-	int told[PIDFDS];
+	int reported[PIDFDS];
 	const char *wrong;
 };
 
@@ -567,7 +567,7 @@ static void run(const char *(*scenario)(struct process *p), enum reaping how, st
 		kill(p.leader.pid, SIGKILL);
 	let_end(&p);
 	pthread_join(asker.thread, NULL);
-	seen->woken = asker.told;
+	seen->woken = asker.reported;
 	if (!seen->wrong && !(asker.revents & POLLIN))
 		seen->wrong = "asker.revents & POLLIN";
 
@@ -575,7 +575,7 @@ static void run(const char *(*scenario)(struct process *p), enum reaping how, st
 		seen->wrong = "wait4()";
 	is_reaped(fds[0]);
 	for (int i = 0; i < PIDFDS; i++)
-		seen->told[i] = exit_told(fds[i]);
+		seen->reported[i] = exit_code_of(fds[i]);
 	close(fds[1]);
 	close(fds[2]);
 	end_process(&p);
@@ -691,7 +691,7 @@ static void check(struct __test_metadata *_metadata, const char *(*scenario)(str
 		EXPECT_EQ(seen.status, seen.woken);
 	}
 	for (int i = 0; i < PIDFDS; i++) {
-		EXPECT_EQ(seen.status, seen.told[i]);
+		EXPECT_EQ(seen.status, seen.reported[i]);
 	}
 	EXPECT_NO_CHILD();
 }
@@ -755,14 +755,14 @@ TEST_F(process, reports_its_status_neither_early_nor_late)
 		if (variant->reaping == WAITED_FOR) {
 			EXPECT_EQ(0, await_zombie(p.leader.pid));
 			stop_spinner(&s);
-			EXPECT_EQ(NO_RECORD, s.told);
+			EXPECT_EQ(NO_RECORD, s.reported);
 			EXPECT_EQ(p.leader.pid, waitpid(p.leader.pid, NULL, 0));
 		} else {
 			EXPECT_TRUE(is_reaped(p.leader.pidfd));
 			pthread_join(s.thread, NULL);
-			EXPECT_EQ(EXITED(GROUP_CODE), s.told);
+			EXPECT_EQ(EXITED(GROUP_CODE), s.reported);
 		}
-		EXPECT_EQ(EXITED(GROUP_CODE), exit_told(p.leader.pidfd));
+		EXPECT_EQ(EXITED(GROUP_CODE), exit_code_of(p.leader.pidfd));
 		end_process(&p);
 		signal(SIGCHLD, SIG_DFL);
 	}
@@ -809,7 +809,7 @@ TEST_F(process, ends_in_many_ways)
 		ASSERT_EQ(NULL, seen.wrong);
 		status = variant->reaping == WAITED_FOR ? seen.status : seen.woken;
 		for (int j = 0; j < PIDFDS; j++) {
-			ASSERT_EQ(status, seen.told[j]) {
+			ASSERT_EQ(status, seen.reported[j]) {
 				TH_LOG("round %ld", i);
 			}
 		}
@@ -840,14 +840,14 @@ TEST_F(process, reports_no_end_while_a_thread_executes)
 		execute(&p, 0);
 		EXPECT_EQ(0, peer_answers(&p.thread[0]));
 		stop_spinner(&s);
-		EXPECT_EQ(NO_RECORD, s.told);
+		EXPECT_EQ(NO_RECORD, s.reported);
 		EXPECT_GT(s.rounds, 1);
 		tell_peer(&p.thread[0], PROGRAM_CODE);
 		if (variant->reaping == WAITED_FOR) {
 			EXPECT_EQ(p.leader.pid, waitpid(p.leader.pid, NULL, 0));
 		}
 		EXPECT_TRUE(is_reaped(p.leader.pidfd));
-		EXPECT_EQ(EXITED(PROGRAM_CODE), exit_told(p.leader.pidfd));
+		EXPECT_EQ(EXITED(PROGRAM_CODE), exit_code_of(p.leader.pidfd));
 		signal(SIGCHLD, SIG_DFL);
 		end_process(&p);
 	}
@@ -890,13 +890,13 @@ static void check_subthread(struct __test_metadata *_metadata,
 	let_end(&p);
 	pthread_join(asker.thread, NULL);
 	EXPECT_EQ(POLLIN, asker.revents & POLLIN);
-	EXPECT_EQ(status, asker.told);
+	EXPECT_EQ(status, asker.reported);
 	EXPECT_TRUE(is_reaped(fd));
-	EXPECT_EQ(status, exit_told(fd));
+	EXPECT_EQ(status, exit_code_of(fd));
 
 	kill(p.leader.pid, SIGKILL);
 	EXPECT_EQ(p.leader.pid, waitpid(p.leader.pid, NULL, 0));
-	EXPECT_EQ(status, exit_told(fd));
+	EXPECT_EQ(status, exit_code_of(fd));
 	close(fd);
 	end_process(&p);
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Every allocation, and every copy from and to user memory, of every operation on
- * pidfds fails once: with the right error, nothing left behind, and success the
- * next time.
+ * In every operation on pidfds, every allocation and every copy from and to user memory fails
+ * once. The operation returns the right error, leaves nothing behind, and succeeds the next time.
  */
 #include <linux/fs.h>
 #include <sys/epoll.h>
@@ -11,12 +10,12 @@
 #include "faults.h"
 #include "pidfs.h"
 
-/* A process of every kind to try it on. */
+/* The processes and files that the operations use. */
 struct targets {
 	struct peer peer;
 	struct peer zombie;
 	struct peer reaped;
-	/* A process that nobody has a pidfd of. */
+	/* A process without a pidfd. */
 	struct peer plain;
 	struct handle handle;
 	struct handle plain_handle;
@@ -51,7 +50,7 @@ static void close_for_good(int fd)
 	close(fd);
 }
 
-/* Returns a descriptor, or 0, or -1 and why. */
+/* Returns a descriptor, or 0, or -1 with errno set. */
 typedef long (*operation)(struct targets *t);
 
 static long fork_like(struct targets *t, bool clone3)
@@ -201,7 +200,7 @@ static long sets_new_attribute(struct targets *t)
 
 	if (fsetxattr(t->peer.pidfd, name, "value", 5, XATTR_CREATE))
 		return -1;
-	/* What is removed has been there, whatever fails. */
+	/* The attribute to remove is set without faults. */
 	while (fremovexattr(t->peer.pidfd, name) && errno != ENODATA)
 		;
 	return 0;
@@ -326,7 +325,7 @@ static long receives_sender(struct targets *t)
 	fd = receive_fd(t->sockets[0], SCM_PIDFD);
 	if (fd >= 0)
 		return fd;
-	/* There may be an error in the place of the pidfd, or it is cut off. */
+	/* The message may have an error in place of the pidfd, or be truncated. */
 	if (fd != NO_MESSAGE)
 		errno = -fd;
 	else if (!errno)
@@ -345,9 +344,9 @@ FIXTURE(faults)
 FIXTURE_VARIANT(faults)
 {
 	operation run;
-	/* All it does without anything that can fail. */
+	/* The operation cannot fail in any other way. */
 	bool cannot_fail;
-	/* What a process may be refused beside ENOMEM and EFAULT. */
+	/* The error of the operation besides ENOMEM and EFAULT. */
 	int also;
 };
 
@@ -394,7 +393,7 @@ VARIANT(polls);
 VARIANT(watches);
 VARIANT(signals, .cannot_fail = true);
 VARIANT(waits, .cannot_fail = true);
-/* For want of memory a socket cannot send. */
+/* A socket without memory cannot send. */
 VARIANT(receives_sender, .also = ENOBUFS);
 
 FIXTURE_SETUP(faults)
@@ -414,7 +413,7 @@ FIXTURE_SETUP(faults)
 	ASSERT_EQ(0, await_zombie(t->zombie.pid));
 	reap_peer(&t->reaped, 2);
 	ASSERT_EQ(0, fsetxattr(t->peer.pidfd, "trusted.old", "value", 5, 0));
-	/* A stream installs the descriptor also when the data cannot be copied. */
+	/* A stream installs the descriptor even if the data cannot be copied. */
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, t->sockets));
 	ASSERT_EQ(0, pass_pidfds(t->sockets[0], 1));
 	snprintf(t->path, sizeof(t->path), "/proc/self/fd/%d", t->peer.pidfd);
@@ -458,7 +457,7 @@ TEST_F_TIMEOUT(faults, leave_nothing, 400)
 	if (self->reason)
 		SKIP(return, "%s", self->reason);
 
-	/* Once as it should be: also fills what is kept at hand. */
+	/* The first call without faults fills caches. */
 	undo(t, variant->run(t));
 	look(&open);
 	for (n = 1; failed && n < MOST_FAULTS; n++) {
@@ -475,7 +474,7 @@ TEST_F_TIMEOUT(faults, leave_nothing, 400)
 		}
 		EXPECT_NOTHING_LEFT(&open);
 
-		/* And the next time nothing is in the way. */
+		/* The next call succeeds. */
 		result = variant->run(t);
 		EXPECT_LE(0, result);
 		undo(t, result);

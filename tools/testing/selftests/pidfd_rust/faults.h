@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Fault injection: lets one after the other of this thread's allocations fail, also
- * those that may sleep, and of its copies from and to user memory.
+ * Fault injection: lets one of this thread's allocations, or copies from and to user memory, fail.
+ * Allocations that may sleep are included.
  */
 #ifndef FAULTS_H
 #define FAULTS_H
 
 #include "pidfd_rust.h"
 
-/* Nothing that is tested has as many things that can fail. */
+/* No operation under test has as many points of failure. */
 #define MOST_FAULTS 20000
 
 static const struct {
@@ -28,7 +28,7 @@ struct faults {
 	char old[ARRAY_SIZE(fault_knobs)][16];
 };
 
-/* Says what is missing, or NULL. */
+/* Returns NULL, or a reason to skip. */
 static inline const char *start_faults(struct faults *faults)
 {
 	char path[64];
@@ -45,7 +45,7 @@ static inline const char *start_faults(struct faults *faults)
 		}
 	}
 
-	/* Some of what fails complains by itself. */
+	/* Some failures are logged by the kernel. */
 	write_file("/dev/kmsg", "pidfd_rust: fault injection begins\n");
 	for (size_t i = 0; i < ARRAY_SIZE(fault_knobs); i++)
 		write_file(fault_knobs[i].path, fault_knobs[i].value);
@@ -60,7 +60,7 @@ static inline void stop_faults(const struct faults *faults)
 	close(faults->nth);
 }
 
-/* From now on, the @n-th thing of this thread that can fail does. */
+/* Lets the @n-th operation of this thread that can fail do so. */
 static inline int let_fail(const struct faults *faults, int n)
 {
 	char text[16];
@@ -69,7 +69,7 @@ static inline int let_fail(const struct faults *faults, int n)
 	return pwrite(faults->nth, text, strlen(text), 0) < 0 ? -1 : 0;
 }
 
-/* Nothing fails any more. Tells whether something had its turn; keeps errno. */
+/* Stops the injection. Returns whether an operation has failed; keeps errno. */
 static inline bool has_failed(const struct faults *faults)
 {
 	int err = errno;
@@ -78,8 +78,8 @@ static inline bool has_failed(const struct faults *faults)
 	ssize_t len;
 
 	/*
-	 * What is left of n. Reading it may be the very thing that fails next,
-	 * and so may be setting it to zero, which has done so then.
+	 * The rest of n. The read may be the operation that fails, and so may the write, which has
+	 * set n to zero in that case.
 	 */
 	len = pread(faults->nth, text, sizeof(text) - 1, 0);
 	text[len > 0 ? len : 0] = '\0';

@@ -1,18 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What /proc/<pid>/fdinfo/<fd> says of a pidfd, to the letter. */
+/* The content of /proc/<pid>/fdinfo/<fd> for a pidfd, to the letter. */
 #include <sys/epoll.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "pidfd_rust.h"
 
-/* How many pid namespaces lie in each other. */
+/* The depth of nested pid namespaces. */
 #define DEPTH 3
 
 /*
- * A chain of processes, each but the first the init of a pid namespace inside
- * of the one before. The last awaits its end; its pidfd is left in the table
- * that all share, under the number that goes to @report.
+ * A chain of processes. Each one but the first is the init of a pid namespace within that of the
+ * one before. The last process waits, and its pidfd is in the descriptor table that all share. Its
+ * number goes to @report.
  */
 static void descend(int tell, int report)
 {
@@ -40,7 +40,7 @@ static void descend(int tell, int report)
 
 RUST_FIXTURE(fdinfo)
 
-/* The pidfd's own part of fdinfo, as the procfs at @proc has it. */
+/* The lines of the pidfd in fdinfo, of the procfs at @proc. */
 #define EXPECT_FDINFO(proc, fd, ...) do {				\
 	char _text[128], _file[4096];					\
 	const char *_part;						\
@@ -101,7 +101,7 @@ TEST_F(fdinfo, names_the_inode_that_fstat_names)
 	close(fd);
 }
 
-/* Which prints the device of the super block, not that of fstat(). */
+/* fdinfo prints the device of the super block, not that of fstat(). */
 TEST_F(fdinfo, of_an_epoll_has_the_inode_and_another_device)
 {
 	int fd = sys_pidfd_open(getpid(), 0), epfd = epoll_create1(EPOLL_CLOEXEC);
@@ -128,7 +128,7 @@ TEST_F(fdinfo, of_an_epoll_has_the_inode_and_another_device)
 
 TEST_F(fdinfo, of_a_thread_has_the_threads_number)
 {
-	/* The main thread's, with the flag: numbers and format are the same. */
+	/* With PIDFD_THREAD for the main thread: numbers and format are the same. */
 	int fd = sys_pidfd_open(getpid(), PIDFD_THREAD);
 
 	EXPECT_FDINFO("/proc", fd, "Pid:\t%d\nNSpid:\t%d\n", getpid(),
@@ -185,8 +185,8 @@ TEST_F(fdinfo, has_a_number_for_each_of_many_namespaces)
 	ASSERT_EQ(sizeof(pidfd), read_nointr(report[0], &pidfd, sizeof(pidfd)));
 
 	/*
-	 * The innermost is the init of its namespace, and each namespace above
-	 * knows it by another number. /proc/<pid>/status has them as well.
+	 * The innermost process is the init of its namespace. It has another number in each
+	 * namespace above, as /proc/<pid>/status shows.
 	 */
 	number = pidfd_number(pidfd);
 	ASSERT_GT(number, 0);
@@ -212,8 +212,8 @@ TEST_F(fdinfo, has_a_number_for_each_of_many_namespaces)
 }
 
 /*
- * A process in a pid namespace of its own, with a procfs of that namespace,
- * tells what stands there for a pidfd it has inherited.
+ * A process in its own pid namespace, with a procfs of that namespace, reports the lines for a
+ * pidfd that it has inherited.
  */
 static void tell_from_inside(int fd, int report)
 {
@@ -290,7 +290,7 @@ TEST_F(fdinfo, of_a_reaped_process_has_minus_one_everywhere)
 	close(c.pidfd);
 }
 
-/* In its own procfs an init is 1, whatever the world outside calls it. */
+/* In the procfs of its namespace an init has the pid 1. */
 TEST_F(fdinfo, has_the_number_of_the_procfs_that_is_read)
 {
 	char root[] = "/tmp/pidfd_rust.XXXXXX";

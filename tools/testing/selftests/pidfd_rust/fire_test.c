@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The module is loaded and unloaded ROUNDS times while actors race with each other,
- * whoever makes their pidfds: each race of race_test for a share of the rounds.
+ * Loads and unloads the module ROUNDS times while the actors of race_test run, so that both C and
+ * Rust make their pidfds. Each race gets a share of the rounds.
  */
 #include <libgen.h>
 #include <sys/resource.h>
@@ -11,7 +11,7 @@
 
 #define ROUNDS_BY_DEFAULT 50
 
-/* How long the actors get on in each state, before it is changed, at most. */
+/* The longest time that the actors run before the module is loaded or unloaded, in microseconds. */
 #define MOST_USEC 20000
 
 static const char *const races[] = {
@@ -39,7 +39,7 @@ static pid_t start_race(const char *name, int stage)
 	_exit(KSFT_FAIL);
 }
 
-/* Until all have got on that are there; false if they do not. */
+/* Waits until all actors have made progress. Returns false if they do not. */
 static bool gets_on(struct stage *stage)
 {
 	long before = all_rounds(stage);
@@ -55,8 +55,8 @@ static bool gets_on(struct stage *stage)
 }
 
 /*
- * Tries without a pause, while all actors begin new turns, or none. Counts the tries
- * that come while somebody uses the module.
+ * Tries without a pause, while all actors begin new turns, or none of them. Counts the tries that
+ * find the module in use.
  */
 static bool unload_under_fire(struct stage *stage, long *refused)
 {
@@ -71,7 +71,7 @@ static bool unload_under_fire(struct stage *stage, long *refused)
 		++*refused;
 		if (usec > turn) {
 			store(stage->quiet, !stage->quiet);
-			/* To become quiet takes longer than to begin. */
+			/* The actors take longer to stop than to start. */
 			turn = usec + rand() % (stage->quiet ? patience : 1000);
 			patience *= 2;
 		}
@@ -86,7 +86,7 @@ struct counts {
 	long by_rust;
 };
 
-/* Says what went wrong, or NULL. */
+/* Returns NULL, or what went wrong. */
 static const char *swap(struct stage *stage, struct counts *counts)
 {
 	long before = all_rounds(stage), made;
@@ -158,7 +158,7 @@ int main(int argc, char **argv)
 	n = rounds(ROUNDS_BY_DEFAULT);
 	srand(getpid());
 	signal(SIGPIPE, SIG_IGN);
-	/* The actors are many. */
+	/* The actors have many descriptors. */
 	setpriority(PRIO_PROCESS, 0, -10);
 	if (unload_busy_module())
 		ksft_exit_fail_msg("cannot unload rust_pidfd (%s): %ld pidfds are open elsewhere\n",

@@ -38,7 +38,7 @@ static void begin(struct __test_metadata *_metadata, struct numbers *before, str
 	if (reason)
 		SKIP(return, "%s", reason);
 	rust_setup(_metadata, before);
-	/* The child comes first: it would inherit the ring, and keep it open. */
+	/* The child starts first: it would inherit the ring, and hold it open. */
 	EXPECT_RUST_MAKES(1, ASSERT_EQ(0, start_child(child, 0)));
 	ASSERT_EQ(0, start_ring(ring, 0));
 }
@@ -393,7 +393,7 @@ TEST_F(poll, lets_a_linked_waitid_reap)
 	EXPECT_EQ(self->child.pid, info.si_pid);
 	EXPECT_EQ(CLD_EXITED, info.si_code);
 	EXPECT_EQ(7, info.si_status);
-	EXPECT_EQ(EXITED(7), exit_told(self->child.pidfd));
+	EXPECT_EQ(EXITED(7), exit_code_of(self->child.pidfd));
 	self->child.pid = -1;
 	EXPECT_NO_CHILD();
 }
@@ -598,7 +598,7 @@ TEST_F(waitid, reports_and_reaps_the_child)
 	EXPECT_EQ(getuid(), info.si_uid);
 	EXPECT_EQ(5, info.si_status);
 	EXPECT_EQ(POLLIN | POLLHUP, ready(self->child.pidfd));
-	EXPECT_EQ(EXITED(5), exit_told(self->child.pidfd));
+	EXPECT_EQ(EXITED(5), exit_code_of(self->child.pidfd));
 	self->child.pid = -1;
 	EXPECT_NO_CHILD();
 }
@@ -886,7 +886,7 @@ FIXTURE_TEARDOWN(autokill)
 
 #define EXPECT_KILLED() do {						\
 	EXPECT_TRUE(is_reaped(self->other));				\
-	EXPECT_EQ(SIGKILL, exit_told(self->other));			\
+	EXPECT_EQ(SIGKILL, exit_code_of(self->other));			\
 } while (0)
 
 static void close_pidfd(struct peer *p)

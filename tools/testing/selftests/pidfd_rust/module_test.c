@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Handing the pidfds of a running system from C to Rust and back.
+ * Loading and unloading the module on a running system.
  */
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -29,7 +29,7 @@ FIXTURE_SETUP(module)
 	begin_without_module(_metadata);
 }
 
-/* In the process that outlives the test, so that all its pidfds are gone. */
+/* Runs in the parent of the test, after all pidfds of the test are closed. */
 FIXTURE_TEARDOWN_PARENT(module)
 {
 	unload_left_behind(_metadata);
@@ -107,7 +107,7 @@ TEST_F(module, is_held_once_for_each_process_with_a_pidfd)
 	struct child c;
 
 	LOAD();
-	/* First the child, which would have copies of the others. */
+	/* The child starts first: it would inherit the other pidfds. */
 	ASSERT_EQ(0, start_child(&c, 0));
 	EXPECT_EQ(1, rust_refcnt());
 	other = dup(c.pidfd);
@@ -141,7 +141,7 @@ TEST_F(module, stays_while_an_opened_pidfd_is_open)
 	EXPECT_EQ(0, unload_module());
 }
 
-/* A counter is no pidfd: nothing waits for who has it open. */
+/* An open counter does not hold the module. */
 TEST_F(module, goes_while_a_counter_is_open)
 {
 	char number[16];
@@ -159,7 +159,7 @@ TEST_F(module, goes_while_a_counter_is_open)
 		EXPECT_EQ(EIO, errno);
 	}
 
-	/* Nor is it read for another module, nor does its end disturb that. */
+	/* The file does not read the counter of the next module. Its last close does no harm. */
 	LOAD();
 	EXPECT_EQ(-1, pread(fds[1], number, sizeof(number), 0));
 	close(fds[0]);
@@ -177,7 +177,7 @@ TEST_F(module, stays_while_a_cloned_pidfd_is_open)
 	ASSERT_EQ(0, start_child(&c, 0));
 	EXPECT_UNLOAD_REFUSED();
 
-	/* Also when its process is no more. */
+	/* The same after the reaping. */
 	tell_child(&c, 0);
 	ASSERT_EQ(c.pid, waitpid(c.pid, NULL, 0));
 	EXPECT_UNLOAD_REFUSED();
@@ -196,7 +196,7 @@ TEST_F(module, goes_while_the_process_of_a_closed_pidfd_lives)
 	close(c.pidfd);
 	EXPECT_EQ(0, unload_module());
 
-	/* C finds the process as if nothing had been. */
+	/* C serves the process as before. */
 	c.pidfd = sys_pidfd_open(c.pid, 0);
 	EXPECT_EQ(c.pid, pidfd_number(c.pidfd));
 	EXPECT_EQ(0, ready(c.pidfd));
@@ -210,7 +210,7 @@ TEST_F(module, stays_while_another_process_has_the_pidfd)
 
 	LOAD();
 	fd = sys_pidfd_open(getpid(), 0);
-	/* The child is born with a copy; its own pidfd is closed at once. */
+	/* The child inherits a copy. The pidfd of the child itself is closed at once. */
 	ASSERT_EQ(0, start_child(&c, 0));
 	close(c.pidfd);
 	c.pidfd = -1;
@@ -249,7 +249,7 @@ TEST_F(module, stays_while_a_pidfd_is_under_way)
 	close(fd);
 	EXPECT_UNLOAD_REFUSED();
 
-	/* Never received: it ends with the socket. */
+	/* The message is never received. The socket releases the pidfd. */
 	close(sockets[0]);
 	close(sockets[1]);
 	EXPECT_EQ(0, settles(rust_open, 0));
@@ -265,7 +265,7 @@ TEST_F(module, goes_after_a_clone_that_failed)
 	EXPECT_EQ(0, unload_module());
 }
 
-/* What every system call says of a living child's pidfd that C has made. */
+/* Checks every system call on a C pidfd of a living child. */
 static void check_c_pidfd(struct __test_metadata *_metadata,
 			  const struct child *c)
 {
@@ -289,7 +289,7 @@ static void check_c_pidfd(struct __test_metadata *_metadata,
 	EXPECT_GE(fd, 0);
 	close(fd);
 
-	/* The child's memory is ours as it was, at the same addresses. */
+	/* The memory of the child is a copy of the tester's, at the same addresses. */
 	iov.iov_base = (void *)((uintptr_t)&page & ~(page - 1));
 	EXPECT_EQ(page, syscall(__NR_process_madvise, c->pidfd, &iov, 1,
 				MADV_COLD, 0));
@@ -301,7 +301,7 @@ static void check_c_pidfd(struct __test_metadata *_metadata,
 	EXPECT_EQ(0, status);
 }
 
-TEST_F(module, leaves_the_pidfds_of_c_alone)
+TEST_F(module, leaves_c_pidfds_alone)
 {
 	struct child cloned, opened;
 	int own, epoll;
@@ -322,7 +322,7 @@ TEST_F(module, leaves_the_pidfds_of_c_alone)
 	EXPECT_EQ(getpid(), pidfd_number(own));
 	EXPECT_EQ(O_RDWR | PIDFD_NONBLOCK | PIDFD_THREAD, fcntl(own, F_GETFL));
 
-	/* One ends under Rust, in all that C tells of it. */
+	/* One process exits while Rust serves, and its C pidfd reports that. */
 	EXPECT_EQ(0, epoll_wait(epoll, &event, 1, 0));
 	tell_child(&cloned, 0);
 	EXPECT_EQ(1, epoll_wait(epoll, &event, 1, PATIENCE_MS));
@@ -333,7 +333,7 @@ TEST_F(module, leaves_the_pidfds_of_c_alone)
 	EXPECT_EQ(-1, sys_pidfd_send_signal(cloned.pidfd, 0, NULL, 0));
 	EXPECT_EQ(ESRCH, errno);
 
-	/* They do not keep Rust from going. */
+	/* They do not hold the module. */
 	EXPECT_EQ(0, rust_open());
 	EXPECT_EQ(0, unload_module());
 	check_c_pidfd(_metadata, &opened);
@@ -346,7 +346,7 @@ TEST_F(module, leaves_the_pidfds_of_c_alone)
 	close(epoll);
 }
 
-TEST_F(module, wakes_who_waited_before_it_was_loaded)
+TEST_F(module, wakes_a_poller_from_before_the_load)
 {
 	struct child c;
 	pid_t pid;
@@ -388,14 +388,14 @@ TEST_F(module, and_c_make_pidfds_of_the_same_process)
 	close(c.pidfd);
 }
 
-/* What a worker has done, for others to see. */
+/* The progress of a worker, in shared memory. */
 struct work {
 	bool stop;
 	long bursts[WORKERS];
 	const char *wrong[WORKERS];
 };
 
-/* As fast as it can, but now and then with no pidfd open. */
+/* Runs bursts without a pause, and at times with no pidfd open. */
 static void work_on(struct work *work, int i)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -421,7 +421,7 @@ static long all_bursts(struct work *work)
 	return n;
 }
 
-/* Until the workers have got on, or one has stopped. */
+/* Waits until the workers have made progress, or one has stopped. */
 static bool workers_get_on(struct work *work)
 {
 	long before = all_bursts(work);
@@ -479,7 +479,7 @@ TEST_F_TIMEOUT(module, comes_and_goes_while_others_are_busy, 500)
 	munmap(work, sizeof(*work));
 }
 
-/* The module's file in memory, so that nothing but loading it can fail. */
+/* The file of the module in memory, so that only the load can fail. */
 static void *read_module(size_t *size)
 {
 	int fd = open(getenv("PIDFD_MODULE"), O_RDONLY | O_CLOEXEC);
@@ -501,8 +501,8 @@ static void *read_module(size_t *size)
 }
 
 /*
- * Some of what fails, the loader can do without. Nobody can say how it fails else;
- * but that it is not there then.
+ * The loader can do without some allocations. A load that fails may return any error, and leaves no
+ * module behind.
  */
 TEST_F_TIMEOUT(module, survives_injected_faults_while_it_is_loaded, 550)
 {
@@ -537,7 +537,7 @@ TEST_F_TIMEOUT(module, survives_injected_faults_while_it_is_loaded, 550)
 			close(fd);
 			EXPECT_EQ(0, unload_busy_module());
 		}
-		/* C serves, and now and then the next try is made. */
+		/* C serves. At times, the next try follows. */
 		fd = sys_pidfd_open(getpid(), 0);
 		EXPECT_TRUE(is_pidfd(fd));
 		close(fd);
@@ -566,9 +566,9 @@ static void *opens_slowly(void *arg)
 }
 
 /*
- * Whoever began to open a handle before the module was loaded, and is held up in
- * user memory since, gets the module with its file system, or neither: else the
- * module would begin to go, and wait.
+ * A caller begins to open a handle before the load, and blocks on user memory since. It gets a
+ * reference to the module together with the file system, or neither. Otherwise an unload would
+ * begin and have to wait for the caller.
  */
 TEST_F(module, stays_while_a_handle_from_before_is_held_up)
 {
@@ -584,7 +584,7 @@ TEST_F(module, stays_while_a_handle_from_before_is_held_up)
 	if (reason)
 		SKIP(return, "%s", reason);
 
-	/* What kind of handle it is ends the first slow page, the number begins the second. */
+	/* The type ends the first slow page, and the number starts the second one. */
 	head = calloc(1, slow.page);
 	fh = (struct file_handle *)(head + slow.page - sizeof(*fh));
 	fh->handle_bytes = sizeof(__u64);
@@ -615,7 +615,7 @@ TEST_F(module, stays_while_a_handle_from_before_is_held_up)
 	free_slow_pages(&slow);
 }
 
-/* What a thread does that is held up, and whether it has returned. */
+/* A call that blocks in a thread, and whether it has returned. */
 struct held_up {
 	pthread_t thread;
 	long (*does)(struct held_up *h);
@@ -653,7 +653,7 @@ static bool returns_within(struct held_up *h, int ms)
 	return false;
 }
 
-/* The state of a thread, as /proc/<pid>/stat has it. */
+/* The state of a thread in /proc/<pid>/stat. */
 static char state_of(struct held_up *h)
 {
 	char path[64], stat[512], *end;
@@ -668,7 +668,7 @@ static char state_of(struct held_up *h)
 	return end ? end[2] : 0;
 }
 
-/* Until the thread sleeps where no signal ends the sleep, and goes on to. */
+/* Waits until the thread is in an uninterruptible sleep, and stays there. */
 static bool sleeps_uninterruptibly(struct held_up *h)
 {
 	int in_a_row = 0;
@@ -711,7 +711,7 @@ static long drops_caches(struct held_up *h)
 	return write_file("/proc/sys/vm/drop_caches", "1");
 }
 
-/* A counter is removed while its number is on the way to memory that faults slowly. */
+/* An unload removes a counter while a reader of it blocks on a slow page. */
 TEST_F(module, goes_while_a_reader_of_a_counter_is_held_up)
 {
 	struct held_up reader = {}, unload = {};
@@ -793,9 +793,9 @@ FIXTURE_TEARDOWN_PARENT(walk)
 }
 
 /*
- * A mount stalls: a reader of its directory has the lock that it needs, and is held
- * up in user memory. A walk over all super blocks waits for that mount, and has a
- * reference to the super block before it in the list, which is the module's.
+ * A mount stalls: it needs the lock of a directory, whose reader blocks on user memory. A walk over
+ * all super blocks waits for that mount. It holds a reference to the previous super block in the
+ * list, which is that of the module.
  */
 TEST_F(walk, does_not_delay_an_unload)
 {
@@ -831,7 +831,7 @@ TEST_F(walk, does_not_delay_an_unload)
 	}
 	EXPECT_FALSE(__atomic_load_n(&walk.done, __ATOMIC_SEQ_CST));
 
-	/* The next load meets the super block that the walk still has. */
+	/* The walk still holds the old super block during the next load. */
 	if (__atomic_load_n(&unload.done, __ATOMIC_SEQ_CST)) {
 		EXPECT_EQ(0, load_module());
 		EXPECT_RUST_MAKES(1, fd = sys_pidfd_open(getpid(), 0));
@@ -857,7 +857,7 @@ TEST_F(walk, does_not_delay_an_unload)
 	free_slow_pages(&reader.slow);
 }
 
-/* The child comes first: it would inherit the ring, and keep it open. */
+/* The child starts first: it would inherit the ring, and hold it open. */
 static int start_child_and_ring(struct child *c, struct ring *ring)
 {
 	return start_child(c, 0) || start_ring(ring, 0) ? -1 : 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* All other ways to a pidfd, and the system calls that take one. */
+/* pidfd_open(), the other sources of pidfds, and the system calls that take one. */
 #include <linux/bpf.h>
 #include <linux/btf.h>
 #include <linux/kcmp.h>
@@ -10,7 +10,7 @@
 
 #include "pidfd_rust.h"
 
-/* A thread that only waits; every signal sent to it stays pending. */
+/* A thread that waits, and to which signals stay pending. */
 struct waiting_thread {
 	pthread_t thread;
 	int pipe[2];
@@ -55,7 +55,7 @@ static void block_signals(void)
 	sigprocmask(SIG_BLOCK, &set, NULL);
 }
 
-/* A child after it has been reaped: nothing but its pidfd is left. */
+/* Returns the pidfd of a child that has been reaped. */
 static int reaped_child(void)
 {
 	struct child c;
@@ -188,7 +188,7 @@ TEST_F(pidfd_open, of_a_thread_needs_the_thread_flag)
 
 RUST_FIXTURE(send_signal)
 
-TEST_F(send_signal, zero_tells_whether_the_process_is_there)
+TEST_F(send_signal, zero_checks_that_the_process_exists)
 {
 	struct child c;
 
@@ -217,7 +217,7 @@ TEST_F(send_signal, ends_the_process)
 	close(c.pidfd);
 }
 
-TEST_F(send_signal, carries_what_the_sender_says)
+TEST_F(send_signal, carries_the_siginfo_of_the_sender)
 {
 	int fd = sys_pidfd_open(getpid(), 0);
 	siginfo_t sent = {
@@ -255,7 +255,7 @@ TEST_F(send_signal, refuses_bad_arguments)
 	close(fd);
 }
 
-/* Where a blocked SIGUSR1 has ended up, by /proc. */
+/* Returns whether SIGUSR1 is pending, according to the line @key in /proc. */
 static bool pending(pid_t tid, const char *key)
 {
 	unsigned long long mask;
@@ -270,7 +270,7 @@ static bool pending(pid_t tid, const char *key)
 	       mask & (1ULL << (SIGUSR1 - 1));
 }
 
-/* Which kind of pidfd, and which scope, reaches whom. */
+/* The kind of pidfd and the scope select the target of a signal. */
 FIXTURE(scope)
 {
 	struct numbers before;
@@ -343,7 +343,7 @@ FIXTURE_TEARDOWN(scope)
 	rust_teardown(_metadata, &self->before);
 }
 
-TEST_F(scope, reaches_only_whom_it_names)
+TEST_F(scope, reaches_only_the_named_target)
 {
 	pid_t pid = variant->of_thread ? self->thread.tid : getpid();
 	int fd = -1;
@@ -357,7 +357,7 @@ TEST_F(scope, reaches_only_whom_it_names)
 	close(fd);
 }
 
-/* A child with SIGUSR1 blocked, ready for it; ends well once it came. */
+/* A child that blocks SIGUSR1 and exits with 0 once the signal has arrived. */
 static pid_t start_group_member(pid_t group)
 {
 	sigset_t set;
@@ -367,7 +367,7 @@ static pid_t start_group_member(pid_t group)
 	sigemptyset(&set);
 	sigaddset(&set, SIGUSR1);
 
-	/* The mask is inherited, so that there is no race with the sender. */
+	/* The child inherits the mask, which avoids a race with the sender. */
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	pid = fork();
 	if (pid == 0) {
@@ -441,7 +441,7 @@ TEST_F(waitid, of_a_nonblocking_pidfd_is_eagain)
 	EXPECT_EQ(-1, sys_waitid(P_PIDFD, fd, &info, WEXITED));
 	EXPECT_EQ(EAGAIN, errno);
 
-	/* Who asks not to wait gets the usual answer. */
+	/* WNOHANG gives the usual result. */
 	EXPECT_EQ(0, sys_waitid(P_PIDFD, fd, &info, WEXITED | WNOHANG));
 
 	tell_child(&c, 0);
@@ -474,7 +474,7 @@ TEST_F(getfd, takes_a_file_from_the_process)
 
 	ASSERT_EQ(0, pipe2(pipe, O_CLOEXEC));
 	ASSERT_EQ(0, start_child(&c, 0));
-	/* Only the child still has it, under the old number. */
+	/* Only the child still has the file, under the old number. */
 	close(pipe[1]);
 	fd = sys_pidfd_getfd(c.pidfd, pipe[1], 0);
 	ASSERT_GE(fd, 0);
@@ -494,13 +494,13 @@ TEST_F(getfd, shares_a_pidfd_without_making_one)
 	int copy = -1;
 	long same;
 
-	/* The child was born with a pidfd of its parent. */
+	/* The child inherits a pidfd of its parent. */
 	ASSERT_EQ(0, start_child(&c, 0));
 	EXPECT_RUST_MAKES(0, copy = sys_pidfd_getfd(c.pidfd, self_fd, 0));
 	ASSERT_GE(copy, 0);
 	EXPECT_EQ(getpid(), pidfd_number(copy));
 	same = syscall(__NR_kcmp, getpid(), getpid(), KCMP_FILE, self_fd, copy);
-	/* Without CONFIG_KCMP the counter is proof enough. */
+	/* Without CONFIG_KCMP the counter is the proof. */
 	EXPECT_TRUE(same == 0 || errno == ENOSYS);
 	close(copy);
 	close(self_fd);
@@ -537,7 +537,7 @@ TEST_F(taken_by, setns)
 	ASSERT_EQ(0, start_child(&c, CLONE_NEWUTS));
 	ASSERT_EQ(0, gethostname(here, sizeof(here)));
 
-	/* A second process gives the namespace of the first another name. */
+	/* A second process changes the host name in the namespace of the first. */
 	pid = fork();
 	if (pid == 0) {
 		if (setns(c.pidfd, CLONE_NEWUTS) ||
@@ -547,7 +547,7 @@ TEST_F(taken_by, setns)
 	}
 	EXPECT_EQ(0, wait_for_pid(pid));
 
-	/* A third one sees it, and we do not. */
+	/* A third process sees that, and the tester does not. */
 	pid = fork();
 	if (pid == 0) {
 		if (setns(c.pidfd, CLONE_NEWUTS) ||
@@ -593,12 +593,12 @@ TEST_F(taken_by, process_mrelease)
 	struct child c;
 	long ret;
 
-	/* It finds the process, and finds that it is not about to end. */
+	/* The process is found, and is not about to exit. */
 	ASSERT_EQ(0, start_child(&c, 0));
 	EXPECT_EQ(-1, syscall(__NR_process_mrelease, c.pidfd, 0));
 	EXPECT_EQ(EINVAL, errno);
 
-	/* Once it is, the memory may be gone before we ask. */
+	/* Once it exits, its memory may be gone before the call. */
 	EXPECT_EQ(0, sys_pidfd_send_signal(c.pidfd, SIGKILL, NULL, 0));
 	ret = syscall(__NR_process_mrelease, c.pidfd, 0);
 	EXPECT_TRUE(ret == 0 || errno == ESRCH);
@@ -614,7 +614,7 @@ static int sys_bpf(int cmd, union bpf_attr *attr)
 	return syscall(__NR_bpf, cmd, attr, sizeof(*attr));
 }
 
-/* A map from tasks to numbers; user space names tasks with pidfds. */
+/* A map from tasks to numbers. User space passes pidfds as keys. */
 static int make_task_storage(void)
 {
 	struct {
@@ -800,7 +800,7 @@ TEST_F(other_file, is_refused_everywhere)
 	EXPECT_EQ(-1, syscall(__NR_process_mrelease, self->fd, 0));
 	EXPECT_EQ(EBADF, errno);
 
-	/* setns() takes other files too, and so has another word for it. */
+	/* setns() takes other files as well, and so returns another error. */
 	EXPECT_EQ(-1, setns(self->fd, CLONE_NEWUTS));
 	EXPECT_EQ(variant->kind == CLOSED ? EBADF : EINVAL, errno);
 }
@@ -824,7 +824,7 @@ TEST_F(given_by, so_peerpidfd)
 	close(sockets[1]);
 }
 
-/* A child connects and dies; its socket still tells who it was. */
+/* A child connects and exits. Its socket still has its pid. */
 TEST_F(given_by, so_peerpidfd_of_a_reaped_process)
 {
 	socklen_t len = sizeof(int);
@@ -832,7 +832,7 @@ TEST_F(given_by, so_peerpidfd_of_a_reaped_process)
 	int pass[2];
 	pid_t pid;
 
-	/* The child's own pair: it is the peer of both ends. */
+	/* The child makes the pair, and is the peer of both ends. */
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pass));
 	pid = sys_clone(CLONE_FILES | SIGCHLD, NULL);
 	if (pid == 0) {
@@ -855,7 +855,7 @@ TEST_F(given_by, so_peerpidfd_of_a_reaped_process)
 	close(pass[1]);
 }
 
-TEST_F(given_by, so_peerpidfd_fails_whole_for_a_bad_address)
+TEST_F(given_by, so_peerpidfd_installs_nothing_for_a_bad_address)
 {
 	socklen_t len = sizeof(int);
 	struct numbers before;
@@ -872,7 +872,7 @@ TEST_F(given_by, so_peerpidfd_fails_whole_for_a_bad_address)
 	close(sockets[1]);
 }
 
-/* Receives a byte and the pidfd that comes with it; -1 where none does. */
+/* Receives a byte and the pidfd of its sender; -1 without one. */
 static int receive_pidfd(int socket)
 {
 	union {
@@ -946,7 +946,7 @@ TEST_F(given_by, scm_pidfd_of_a_reaped_process)
 	close(sockets[1]);
 }
 
-/* The pidfd in the first event of @group; closes the file that comes along. */
+/* Returns the pidfd in the first event of @group, and closes the file of the event. */
 static int fanotify_pidfd(int group)
 {
 	char buf[4096] __attribute__((aligned(8)));
@@ -962,7 +962,7 @@ static int fanotify_pidfd(int group)
 	if (event->event_len <= event->metadata_len)
 		return -1;
 
-	/* Header, and the number behind it. */
+	/* A header with the number behind it. */
 	info = (void *)(buf + event->metadata_len);
 	if (info->info_type == FAN_EVENT_INFO_TYPE_PIDFD)
 		memcpy(&fd, info + 1, sizeof(fd));

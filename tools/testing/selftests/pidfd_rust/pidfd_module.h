@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * Loading and unloading rust_pidfd.ko. The environment variable PIDFD_MODULE
- * says where it is.
+ * Loading and unloading rust_pidfd.ko. The environment variable PIDFD_MODULE has its path.
  */
 #ifndef PIDFD_MODULE_H
 #define PIDFD_MODULE_H
@@ -33,13 +32,13 @@ static inline int load_module(void)
 	return 0;
 }
 
-/* Once, and without waiting for its users to go away. */
+/* Tries once, and does not wait for users. */
 static inline int unload_module(void)
 {
 	return syscall(__NR_delete_module, "rust_pidfd", O_NONBLOCK);
 }
 
-/* The same, while others still use the module now and then. */
+/* Tries until no user is left at the moment. */
 static inline int unload_busy_module(void)
 {
 	for (int i = 0; i < PATIENCE_MS; i++) {
@@ -68,7 +67,7 @@ static inline int rounds(int by_default)
 	return n;
 }
 
-/* Ends the program where the module cannot be, or is not, loaded. */
+/* Ends the program if the module is not loaded, or cannot be loaded. */
 static inline void need_module(void)
 {
 	if (!rust_serves())
@@ -77,15 +76,15 @@ static inline void need_module(void)
 	if (!rust_is_module())
 		ksft_exit_skip("rust_pidfd is built in and cannot be unloaded\n");
 	if (!getenv("PIDFD_MODULE"))
-		ksft_exit_fail_msg("PIDFD_MODULE does not say where rust_pidfd.ko is\n");
+		ksft_exit_fail_msg("PIDFD_MODULE is not set to the path of rust_pidfd.ko\n");
 	if (access(getenv("PIDFD_MODULE"), R_OK))
 		ksft_exit_fail_msg("PIDFD_MODULE=%s: %s\n",
 				   getenv("PIDFD_MODULE"), strerror(errno));
 }
 
 /*
- * One turn of what busy processes do: pidfds of a child and of oneself, made,
- * polled and closed. Makes BURST pidfds; returns what went wrong, or NULL.
+ * Makes, polls and closes pidfds of a child and of the caller, BURST in all. Returns NULL, or the
+ * name of what failed.
  */
 #define BURST 3
 
@@ -110,7 +109,7 @@ static inline const char *burst(void)
 	else if (sys_pidfd_send_signal(self, 0, NULL, 0))
 		wrong = "pidfd_send_signal()";
 	else if (ready(self))
-		wrong = "poll() of oneself";
+		wrong = "poll() of the caller";
 	else if (becomes_ready(pidfd, POLLIN) != POLLIN)
 		wrong = "poll() of a child";
 	else if (sys_waitid(P_PIDFD, again, NULL, WEXITED))
@@ -129,9 +128,9 @@ static inline const char *burst(void)
 }
 
 /*
- * A suite that loads and unloads the module. The harness waits for each test with
- * a pidfd. Were that one Rust's, the module could not be unloaded; so the tests
- * begin, and end, without the module, and it is loaded again behind the last.
+ * A suite that loads and unloads the module. The harness waits for each test with a pidfd. If Rust
+ * made that pidfd, the module could not be unloaded. So each test begins and ends without the
+ * module, which is loaded again after the last test.
  */
 #define LOAD() do {							\
 	ASSERT_EQ(0, load_module()) {					\
@@ -150,7 +149,7 @@ static inline void begin_without_module(struct __test_metadata *_metadata)
 	}
 }
 
-/* To be called where all pidfds of the test are gone. */
+/* Called after all pidfds of the test are closed. */
 static inline void unload_left_behind(struct __test_metadata *_metadata)
 {
 	if (rust_serves()) {
@@ -171,7 +170,7 @@ static inline int module_test_main(int argc, char **argv)
 {
 	int status;
 
-	/* Asking for the list or for help takes no module. */
+	/* The list of tests and the help need no module. */
 	if (argc > 1 && (!strcmp(argv[1], "-l") || !strcmp(argv[1], "-h")))
 		return test_harness_run(argc, argv);
 
@@ -189,7 +188,7 @@ static inline int module_test_main(int argc, char **argv)
 		exit(test_harness_run(argc, argv));
 	}
 
-	/* Whatever happens, the module is loaded again. */
+	/* The module is loaded again in any case. */
 	signal(SIGTERM, end_harness);
 	signal(SIGINT, end_harness);
 	while (waitpid(module_harness, &status, 0) < 0 && errno == EINTR)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What every suite here needs: proof that Rust made the pidfds it looks at,
- * and children that live exactly as long as a test wants.
+ * The base of all suites: proof that Rust made the pidfds that a test uses, and children that exit
+ * when the test says so.
  */
 #ifndef PIDFD_RUST_H
 #define PIDFD_RUST_H
@@ -26,8 +26,8 @@
 #define REFCNT "/sys/module/rust_pidfd/refcnt"
 
 /*
- * How long to wait for what must come, and how long a case may take that says
- * nothing else. Emulated machines are slow, and kernels that look for mistakes.
+ * The time to wait for an expected event, and the time that a test may take by default. Emulated
+ * machines and kernels with debugging options are slow.
  */
 #define PATIENCE_MS 60000
 #undef TEST_TIMEOUT_DEFAULT
@@ -66,7 +66,7 @@ static inline int write_file(const char *path, const char *text)
 	return n == (ssize_t)strlen(text) ? 0 : -1;
 }
 
-/* A file that holds a decimal number and a newline, or -1. */
+/* The decimal number in a file that ends with a newline, or -1. */
 static inline long read_number(const char *path)
 {
 	char buf[32], *end;
@@ -83,19 +83,19 @@ static inline long read_number(const char *path)
 	return value;
 }
 
-/* How many pidfds Rust has made since it was loaded. */
+/* The number of pidfds that Rust has made since the module was loaded. */
 static inline long rust_created(void)
 {
 	return read_number(COUNTERS "created");
 }
 
-/* How many of them are open now. */
+/* The number of them that are open now. */
 static inline long rust_open(void)
 {
 	return read_number(COUNTERS "open");
 }
 
-/* How often the module is in use; -1 where it is built in. */
+/* The reference count of the module; -1 if it is built in. */
 static inline long rust_refcnt(void)
 {
 	return read_number(REFCNT);
@@ -106,7 +106,7 @@ static inline bool rust_is_module(void)
 	return access(REFCNT, F_OK) == 0;
 }
 
-/* Puts debugfs at its place, where nobody has yet. */
+/* Mounts debugfs if it is not mounted. */
 static inline void mount_debugfs(void)
 {
 	if (access(DEBUGFS "/rust_pidfd", F_OK))
@@ -128,8 +128,8 @@ static inline long nsec_now(void)
 }
 
 /*
- * n rounds, or as many as there is time for: with KASAN, and emulated, one may take
- * fifty times as long as without.
+ * n rounds, or fewer if they take too long: a round may take fifty times as long with KASAN and
+ * emulation.
  */
 #define ENOUGH_SEC 5
 #define for_rounds(i, n) \
@@ -145,9 +145,8 @@ static inline bool one_more(long i, long n, long end)
 }
 
 /*
- * The last close of a file can be carried out by someone else (a socket's
- * garbage collector, an exiting process), so a number of open ones is given
- * time. Returns what it was at last.
+ * Waits until a number has the value @want. Another task may carry out the last close of a file,
+ * such as the garbage collector of sockets. Returns the last value.
  */
 static inline long settles(long (*number)(void), long want)
 {
@@ -161,8 +160,8 @@ static inline long settles(long (*number)(void), long want)
 }
 
 /*
- * Removes a cgroup. Who is reaped from it leaves it a moment later, when its
- * last context switch is done.
+ * Removes a cgroup. A process leaves its cgroup in its last context switch, which may come after
+ * the reaping.
  */
 static inline int remove_cgroup(const char *path)
 {
@@ -175,7 +174,7 @@ static inline int remove_cgroup(const char *path)
 	return result;
 }
 
-/* Descriptors of this process, the one that counts left out. */
+/* The number of descriptors of this process, without the one that counts them. */
 static inline int count_fds(void)
 {
 	DIR *dir = opendir("/proc/self/fd");
@@ -226,8 +225,8 @@ static void __attribute__((constructor)) note_harness(void)
 }
 
 /*
- * The harness itself waits for each test with a pidfd, which it opens while the
- * test runs already. Numbers stand still once it has.
+ * The harness waits for each test with a pidfd, which it opens after the test has started. The
+ * counters are stable once it is open.
  */
 static inline bool harness_waits(void)
 {
@@ -280,14 +279,14 @@ static inline void look(struct numbers *n)
 	look(&_new);							\
 	EXPECT_EQ(_old.created + (n), _new.created);			\
 	EXPECT_EQ(_old.open + (n), _new.open);				\
-	/* An inode has the module, and there is one for each process. */ \
+	/* Each inode holds the module, and each process has one inode. */ \
 	if (rust_is_module()) {						\
 		EXPECT_LE(_old.refcnt ?: (n) > 0, _new.refcnt);		\
 		EXPECT_GE(_old.refcnt + (n), _new.refcnt);		\
 	}								\
 } while (0)
 
-/* Checks that nothing is open that was not open when @before was noted. */
+/* Checks that no more is open than when look() filled in @before. */
 #define EXPECT_NOTHING_LEFT(before) do {				\
 	EXPECT_EQ((before)->open, settles(rust_open, (before)->open));	\
 	if (rust_is_module()) {						\
@@ -302,13 +301,13 @@ static inline void look(struct numbers *n)
 	EXPECT_EQ(ECHILD, errno);					\
 } while (0)
 
-/* Proves that it is Rust that makes this process' pidfds. */
+/* Proves that Rust makes the pidfds of this process. */
 static inline void rust_setup(struct __test_metadata *_metadata,
 			      struct numbers *before)
 {
 	int fd = -1;
 
-	/* Telling a child that is gone already is no reason to die. */
+	/* Writing to a child that has exited must not end the test. */
 	signal(SIGPIPE, SIG_IGN);
 
 	ASSERT_TRUE(harness_waits()) {
@@ -326,7 +325,7 @@ static inline void rust_setup(struct __test_metadata *_metadata,
 	EXPECT_NOTHING_LEFT(before);
 }
 
-/* A test must leave nothing behind. One that failed half-way may. */
+/* Only a test that failed may leave anything behind. */
 static inline void rust_teardown(struct __test_metadata *_metadata,
 				 struct numbers *before)
 {
@@ -336,7 +335,7 @@ static inline void rust_teardown(struct __test_metadata *_metadata,
 	}
 }
 
-/* The fixture of a suite whose tests need nothing else. */
+/* A fixture without further state. */
 #define RUST_FIXTURE(name)						\
 	FIXTURE(name)							\
 	{								\
@@ -351,7 +350,7 @@ static inline void rust_teardown(struct __test_metadata *_metadata,
 		rust_teardown(_metadata, &self->before);		\
 	}
 
-/* Without the module every test would fail alike: one line says it. */
+/* Without the module, prints one line instead of a failure for each test. */
 static inline int rust_test_main(int argc, char **argv)
 {
 	if (!rust_serves()) {
@@ -378,14 +377,14 @@ static inline pid_t sys_clone(unsigned long flags, int *parent_tidptr)
 #endif
 }
 
-/* A child that does nothing until it is told how to exit. */
+/* A child that waits for its exit status. */
 struct child {
 	pid_t pid;
 	int pidfd;
 	int tell;
 };
 
-/* The child's part: ends with the status that it is told, or its parent. */
+/* Runs in the child: exits with the status it reads, or with its parent. */
 static inline void await_status(const int *pipe)
 {
 	unsigned char status = 255;
@@ -420,7 +419,7 @@ static inline void tell_child(const struct child *c, unsigned char status)
 		kill(c->pid, SIGKILL);
 }
 
-/* Until the child is a zombie; who asks must not be the one being tested. */
+/* Waits until the child is a zombie, without a pidfd. */
 static inline int await_zombie(pid_t pid)
 {
 	siginfo_t info;
@@ -445,7 +444,7 @@ static inline int ready(int fd)
 	return poll(&pfd, 1, 0) < 0 ? -1 : pfd.revents;
 }
 
-/* The same, once it has something to report. */
+/* The revents that poll() reports once it returns. */
 static inline int becomes_ready(int fd, short events)
 {
 	struct pollfd pfd = { .fd = fd, .events = events };
@@ -453,7 +452,7 @@ static inline int becomes_ready(int fd, short events)
 	return poll(&pfd, 1, PATIENCE_MS) < 0 ? -1 : pfd.revents;
 }
 
-/* The part of the pidfd's fdinfo behind the lines of the VFS, or NULL. */
+/* The lines of fdinfo from "Pid:" on, or NULL. */
 static inline const char *pidfd_fdinfo(const char *proc, int fd, char *buf,
 				       size_t size)
 {
@@ -468,7 +467,7 @@ static inline const char *pidfd_fdinfo(const char *proc, int fd, char *buf,
 	return line ? line + 1 : NULL;
 }
 
-/* The process that a pidfd refers to, as fdinfo has it; -2 for none. */
+/* The pid in fdinfo; -2 for none. */
 static inline long pidfd_number(int fd)
 {
 	char buf[4096];
@@ -478,7 +477,7 @@ static inline long pidfd_number(int fd)
 	return info && sscanf(info, "Pid:\t%ld\n", &pid) == 1 ? pid : -2;
 }
 
-/* One character of /proc/<pid>/task/<tid>/stat; 0 where there is none. */
+/* The state of a thread in /proc/<pid>/task/<tid>/stat; 0 for none. */
 static inline char thread_state(pid_t pid, pid_t tid)
 {
 	char path[64], buf[1024], *end;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * The file system behind pidfds: what it says of a pidfd, every way to one, and
- * processes that do what a test wants them to.
+ * The file system of pidfds: what it reports of a pidfd, the ways to get one, and processes that
+ * run functions for a test.
  */
 #ifndef PIDFS_H
 #define PIDFS_H
@@ -27,19 +27,19 @@
 #define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
 #endif
 
-/* All that makes a thread out of a child. */
+/* The flags with which clone() creates a thread. */
 #define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |	\
 		CLONE_THREAD | CLONE_SYSVSEM)
 
 #define NOBODY 65534
 
-/* The error of a call that says -1 when it fails; 0 when it does not. */
+/* The error of a call that returns -1 if it fails, or 0. */
 #define ERROR_OF(call) ({						\
 	errno = 0;							\
 	(call) == -1 ? errno : 0;					\
 })
 
-/* The inode number, by which programs tell pidfds apart; 0 for none. */
+/* The inode number, which is unique for each process; 0 for none. */
 static inline __u64 ino_of(int fd)
 {
 	struct stat st;
@@ -54,7 +54,7 @@ static inline dev_t dev_of(int fd)
 	return fstat(fd, &st) ? 0 : st.st_dev;
 }
 
-/* Something that outlives every pidfd of a process, and names it. */
+/* A file handle, which stays valid when all pidfds of the process are closed. */
 struct handle {
 	union {
 		struct file_handle fh;
@@ -99,7 +99,7 @@ static inline __u64 id_of(int fd)
 	return handle_of(fd, &h) ? 0 : id_in(&h);
 }
 
-/* Opens once more what is open. */
+/* Opens an open file again. */
 static inline int reopen(int fd, int flags)
 {
 	char path[64];
@@ -118,8 +118,8 @@ static inline int get_info(int fd, __u64 mask, struct pidfd_info *info)
 #define NO_RECORD -1
 #define NO_INFO -2
 
-/* How it ended, as wait() tells it; NO_RECORD where that is not told. */
-static inline int exit_told(int fd)
+/* The exit code in the form of wait(), or NO_RECORD if the pidfd reports none. */
+static inline int exit_code_of(int fd)
 {
 	struct pidfd_info info;
 
@@ -130,13 +130,13 @@ static inline int exit_told(int fd)
 
 #define EXITED(status) ((status) << 8)
 
-/* Until it is reaped, by whomever. */
+/* Waits until the process is reaped. */
 static inline bool is_reaped(int fd)
 {
 	return becomes_ready(fd, 0) == POLLHUP;
 }
 
-/* A process that runs what it is told to over a socket. */
+/* A process that runs the functions that it receives over a socket. */
 struct peer {
 	pid_t pid;
 	int pidfd;
@@ -167,7 +167,7 @@ static inline void follow_orders(int sock)
 	_exit(255);
 }
 
-/* Connected by itself, so that the socket tells who the peer is. */
+/* The peer connects by itself: its socket has its pid as that of the peer. */
 static inline int connect_to(const struct sockaddr_un *addr, socklen_t len)
 {
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -225,8 +225,8 @@ static inline int start_peer_as(struct peer *p, __u64 flags, bool old, pid_t pid
 		return -1;
 
 	/*
-	 * A process that reaps itself lets go of its pid a moment after its end was told.
-	 * The child may share the fixture, and must not write to it.
+	 * An auto-reaped process releases its pid a moment after pollers see its exit. The
+	 * child may share the fixture, and must not write to it.
 	 */
 	do {
 		made = old ? sys_clone(flags | SIGCHLD, &p->pidfd) :
@@ -248,7 +248,7 @@ static inline int start_peer(struct peer *p, __u64 flags)
 	return start_peer_as(p, flags, false, 0);
 }
 
-/* Has the peer run something, and returns what came of it. */
+/* Has the peer run a function, and returns its result. */
 static inline long peer_does(const struct peer *p, long (*run)(long), long arg)
 {
 	struct order order = { .run = run, .arg = arg };
@@ -279,7 +279,7 @@ static inline void tell_peer(const struct peer *p, int status)
 		kill(p->pid, SIGKILL);
 }
 
-/* Until the peer is no more; one that nobody waits for takes its own time. */
+/* Waits until the peer is reaped, or reaps it. */
 static inline void await_peer(struct peer *p)
 {
 	if (p->pid > 0 && p->autoreap) {
@@ -313,7 +313,7 @@ static inline void end_peer(struct peer *p)
 	p->pidfd = -1;
 }
 
-/* The pidfd of who connected the socket. */
+/* The pidfd of the process that connected the socket. */
 static inline int peer_pidfd(int sock)
 {
 	socklen_t len = sizeof(int);
@@ -330,8 +330,8 @@ static inline int pass_pidfds(int sock, int on)
 #define NO_MESSAGE INT_MIN
 
 /*
- * Receives a descriptor, or what is there in its place, with one long. @type
- * is SCM_PIDFD for one of who has sent it.
+ * Receives one long and a descriptor, or the number that the message has in its place. @type is
+ * SCM_RIGHTS, or SCM_PIDFD for a pidfd of the sender.
  */
 static inline int receive_fd(int sock, int type)
 {
@@ -380,7 +380,7 @@ static inline int send_fd(int sock, int fd)
 	return sendmsg(sock, &msg, 0) == sizeof(data) ? 0 : -1;
 }
 
-/* Has the peer send its pidfd along with the answer. */
+/* Receives a pidfd of the peer with its answer. */
 static inline int sent_pidfd(const struct peer *p)
 {
 	struct order order = { .run = does_nothing };
@@ -395,8 +395,8 @@ static inline int sent_pidfd(const struct peer *p)
 }
 
 /*
- * A process that has been reaped while its pid is still in use, for a process
- * group that has another member.
+ * A process that has been reaped, but whose pid is still in use by a process group with another
+ * member.
  */
 struct ghost {
 	pid_t pid;
@@ -406,7 +406,7 @@ struct ghost {
 
 #define GHOST_CODE 33
 
-/* The tester becomes the one to reap the member. With @known, has a pidfd. */
+/* The tester becomes the parent of the member. @known: registers the process. */
 static inline int start_ghost(struct ghost *g, bool known)
 {
 	int sockets[2], hold[2];
@@ -446,13 +446,13 @@ static inline int start_ghost(struct ghost *g, bool known)
 
 static inline void end_ghost(struct ghost *g)
 {
-	/* Others may have been born with the pipe: its end may not come. */
+	/* Other children may have inherited the pipe, so that closing it is not enough. */
 	kill(g->member, SIGKILL);
 	waitpid(g->member, NULL, 0);
 	close(g->hold);
 }
 
-/* Sends one long in the name of another process. */
+/* Sends one long with the credentials of another process. */
 static inline int send_as(int sock, pid_t pid)
 {
 	union {
@@ -478,8 +478,8 @@ static inline int send_as(int sock, pid_t pid)
 }
 
 /*
- * Runs @fn in a process of user nobody; its result, at most 255, is what an
- * error is.
+ * Runs @fn in a process of an unprivileged user. Returns its result, which is an error number or
+ * at most 255.
  */
 static inline int as_nobody(int (*fn)(int), int fd)
 {
@@ -493,7 +493,7 @@ static inline int as_nobody(int (*fn)(int), int fd)
 	return pid < 0 ? -1 : wait_for_pid(pid);
 }
 
-/* Mounts the pidfd on @target; says what went wrong, or NULL. */
+/* Mounts the pidfd on @target. Returns NULL, or the name of the call that failed. */
 static inline const char *mount_on(int pidfd, const char *target)
 {
 	int tree = syscall(__NR_open_tree, pidfd, "",
@@ -526,7 +526,7 @@ static inline char *new_stack(size_t size)
 	return stack == MAP_FAILED ? NULL : stack;
 }
 
-/* What a core dump does; restored by put_core(). */
+/* The settings of core dumps. put_core() restores them. */
 struct core {
 	char pattern[256];
 	char suid[16];

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The file system behind pidfds: numbers, handles, extended attributes, what
- * is told of the end, namespaces.
+ * The file system of pidfds: numbers, handles, extended attributes, exit records,
+ * namespaces.
  */
 #include <linux/fs.h>
 #include <sys/file.h>
@@ -16,7 +16,7 @@
 #define ROUNDS 500
 #define INFO_SIZE 88
 
-/* A suite whose tests look at one process that they have a pidfd of. */
+/* A suite whose tests use one process and its pidfd. */
 #define PEER_FIXTURE(name, clone_flags)					\
 	FIXTURE(name)							\
 	{								\
@@ -85,7 +85,7 @@ static int by_reopening(struct peer *peer)
 	return reopen(peer->pidfd, O_RDWR);
 }
 
-/* The peer's own, in the pid namespace it is in. */
+/* The peer opens itself, in its own pid namespace. */
 static long opens_itself(long flags)
 {
 	return sys_pidfd_open(getpid(), flags);
@@ -103,7 +103,7 @@ static int by_rights(struct peer *peer)
 	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets))
 		return -1;
 
-	/* A process that has the other socket, and sends a pidfd of the peer. */
+	/* Another process sends a pidfd of the peer. */
 	if (fork() == 0) {
 		fd = sys_pidfd_open(peer->pid, 0);
 		_exit(send_fd(sockets[1], fd) ? 1 : 0);
@@ -115,7 +115,7 @@ static int by_rights(struct peer *peer)
 	return fd;
 }
 
-/* Opens what the tester has open. */
+/* Opens a file of the tester's. */
 static long opens_in_parent(long fd)
 {
 	char path[64];
@@ -271,7 +271,7 @@ FIXTURE_TEARDOWN(made_by)
 	rust_teardown(_metadata, &self->before);
 }
 
-/* As systemd decides whether two pidfds are of one process. */
+/* systemd compares inode numbers to find out whether two pidfds refer to one process. */
 TEST_F(made_by, has_the_one_number_as_inode_and_in_the_handle)
 {
 	int other = sys_pidfd_open(self->peer.pid, 0);
@@ -308,7 +308,7 @@ TEST_F(made_by, has_a_mode_without_file_type)
 	EXPECT_EQ(1, st.st_nlink);
 }
 
-TEST_F(made_by, is_named_after_what_it_was)
+TEST_F(made_by, is_named_anon_inode_pidfd)
 {
 	EXPECT_TRUE(is_pidfd(self->fd));
 }
@@ -336,11 +336,11 @@ TEST_F(made_by, refuses_to_change_mode_owner_and_times)
 	EXPECT_EQ(EOPNOTSUPP, ERROR_OF(futimens(self->fd, NULL)));
 }
 
-/* Of all pidfds of a process that has ended, for those who hold them. */
-TEST_F(made_by, tells_the_end)
+/* Each pidfd that was open at the exit reports it. */
+TEST_F(made_by, reports_the_exit_status)
 {
 	reap_peer(&self->peer, 7);
-	EXPECT_EQ(EXITED(7), exit_told(self->fd));
+	EXPECT_EQ(EXITED(7), exit_code_of(self->fd));
 	EXPECT_EQ(POLLIN | POLLHUP, ready(self->fd));
 	EXPECT_NE(0, ino_of(self->fd));
 }
@@ -396,7 +396,7 @@ TEST_F(number, is_never_that_of_another_process)
 	__u64 seen[MANY];
 	int fds[MANY];
 
-	/* Odd ones are gone, with their pidfds, when the next one starts. */
+	/* Every other pidfd is closed before the next process starts. */
 	for (int i = 0; i < MANY; i++) {
 		pid_t pid = create_child(&fds[i], 0);
 
@@ -469,8 +469,6 @@ TEST_F(number, of_a_thread_is_its_own)
 	munmap(stack, STACK);
 }
 
-/* What lives how long. */
-
 PEER_FIXTURE(life, CLONE_PIDFD)
 
 TEST_F(life, of_the_inode_ends_with_the_last_close)
@@ -499,7 +497,7 @@ TEST_F(life, of_the_inode_ends_with_the_last_close)
 	EXPECT_EQ(ino, id_of(self->peer.pidfd));
 }
 
-/* Threads that all take the only pidfd of a process to be theirs. */
+/* A thread that opens and closes pidfds of a process, as other threads do. */
 struct racer {
 	pthread_t thread;
 	pid_t pid;
@@ -589,14 +587,14 @@ TEST_F(life, survives_opens_that_race_with_the_end)
 			pthread_join(r[j].thread, NULL);
 			ASSERT_EQ(0, r[j].wrong);
 		}
-		ASSERT_EQ(EXITED(i & 127), exit_told(c.pidfd));
+		ASSERT_EQ(EXITED(i & 127), exit_code_of(c.pidfd));
 		close(c.tell);
 		close(c.pidfd);
 	}
 }
 
-/* Neither a file of Rust nor none: it keeps the inode. */
-TEST_F(life, goes_on_while_there_is_a_path)
+/* An O_PATH file has no file operations of Rust, but holds the inode. */
+TEST_F(life, goes_on_while_a_path_is_open)
 {
 	__u64 ino = ino_of(self->peer.pidfd);
 	int path = reopen(self->peer.pidfd, O_PATH), again;
@@ -621,12 +619,12 @@ TEST_F(life, goes_on_while_there_is_a_path)
 	EXPECT_EQ(self->peer.pid, pidfd_number(again));
 	close(again);
 
-	/* Also when the process is no more. */
+	/* The inode also outlives the process. */
 	reap_peer(&self->peer, 3);
 	EXPECT_EQ(ino, ino_of(path));
 	again = reopen(path, O_RDWR);
 	EXPECT_EQ(ino, ino_of(again));
-	EXPECT_EQ(EXITED(3), exit_told(again));
+	EXPECT_EQ(EXITED(3), exit_code_of(again));
 	close(again);
 	close(path);
 }
@@ -660,7 +658,7 @@ TEST_F(life, goes_on_while_it_is_mounted)
 	EXPECT_EQ(self->peer.pid, pidfd_number(fd));
 	EXPECT_EQ(0, sys_pidfd_send_signal(fd, 0, NULL, 0));
 	reap_peer(&self->peer, 4);
-	EXPECT_EQ(EXITED(4), exit_told(fd));
+	EXPECT_EQ(EXITED(4), exit_code_of(fd));
 	close(fd);
 
 	EXPECT_EQ(0, stat(target, &st));
@@ -669,8 +667,8 @@ TEST_F(life, goes_on_while_it_is_mounted)
 }
 
 /*
- * What the last close of one process' pidfd leaves over may serve another's. Each
- * time something is left at it that must not be found there.
+ * The last close may put the dentry and its inode on a free list, for a pidfd of another
+ * process. Each round leaves some state on the inode, which the other pidfd must not show.
  */
 static int leave_nothing(const struct peer *p)
 {
@@ -679,7 +677,7 @@ static int leave_nothing(const struct peer *p)
 
 static int leave_a_lock(const struct peer *p)
 {
-	/* For a second file, to go with the first: a lock ends with its file. */
+	/* The lock ends with its file: a second file could not take it otherwise. */
 	return flock(p->pidfd, LOCK_EX);
 }
 
@@ -689,14 +687,14 @@ static int leave_a_mark(const struct peer *p)
 	int group = fanotify_init(FAN_CLASS_NOTIF | FAN_CLOEXEC | FAN_NONBLOCK, O_RDONLY);
 
 	snprintf(path, sizeof(path), "/proc/self/fd/%d", p->pidfd);
-	/* Of the kind that does not keep the inode. */
+	/* An evictable mark does not hold the inode. */
 	if (group < 0 || fanotify_mark(group, FAN_MARK_ADD | FAN_MARK_EVICTABLE,
 				       FAN_OPEN | FAN_CLOSE, AT_FDCWD, path))
 		return -1;
 	return group;
 }
 
-/* Reads what has happened; each event of fanotify has a descriptor of its own. */
+/* Reads all events. Each event of fanotify has a descriptor of its own. */
 static void forget_events(int group, bool fanotify)
 {
 	struct fanotify_event_metadata event[64];
@@ -747,7 +745,7 @@ TEST_F(life, leaves_nothing_to_that_of_the_next_process)
 	stay_on_cpu(0);
 	ASSERT_EQ(0, start_peer(&other, CLONE_PIDFD));
 	close(other.pidfd);
-	/* More than once, as the first may come from an allocator. */
+	/* Several rounds: the first dentry may come from an allocator. */
 	for (size_t i = 0; i < 3 * ARRAY_SIZE(leave); i++) {
 		int group, second, value;
 
@@ -765,7 +763,7 @@ TEST_F(life, leaves_nothing_to_that_of_the_next_process)
 		EXPECT_NE(then.st_ino, now.st_ino);
 		EXPECT_EQ(now.st_ino, id_of(other.pidfd));
 		EXPECT_EQ(other.pid, pidfd_number(other.pidfd));
-		/* Its times are those of its own beginning. */
+		/* Its times are those of its own creation. */
 		EXPECT_LT(then.st_ctim.tv_sec * 1000000000LL + then.st_ctim.tv_nsec,
 			  now.st_ctim.tv_sec * 1000000000LL + now.st_ctim.tv_nsec);
 		EXPECT_EQ(now.st_ctim.tv_nsec, now.st_mtim.tv_nsec);
@@ -779,7 +777,7 @@ TEST_F(life, leaves_nothing_to_that_of_the_next_process)
 		EXPECT_EQ(0, flock(second, LOCK_EX | LOCK_NB));
 		close(second);
 		if (group) {
-			/* EBADF of a path, EAGAIN of who has nothing to tell. */
+			/* A path gives EBADF, a group without an event EAGAIN. */
 			value = ERROR_OF(read(group, &byte, 1));
 			EXPECT_TRUE(value == EAGAIN || value == EBADF) {
 				TH_LOG("round %zu: %s", i, strerrorname_np(value));
@@ -795,8 +793,7 @@ TEST_F(life, leaves_nothing_to_that_of_the_next_process)
 	end_peer(&other);
 }
 
-/* A memory mapping of a pidfd, or data in it, there is not. */
-TEST_F(life, is_no_life_of_a_file_with_data)
+TEST_F(life, of_a_file_without_data)
 {
 	char byte;
 
@@ -828,7 +825,7 @@ TEST_F(handle, leads_back_after_all_pidfds_are_closed)
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	close(fd);
 
-	/* Any pidfd is in the file system, to say which one is meant. */
+	/* Any pidfd names the file system. */
 	own = sys_pidfd_open(getpid(), 0);
 	EXPECT_RUST_MAKES(1, fd = open_by_handle_at(own, &h.fh, O_CLOEXEC));
 	EXPECT_EQ(ino, ino_of(fd));
@@ -850,7 +847,7 @@ TEST_F(handle, is_the_same_as_an_identifier_of_the_file)
 	EXPECT_EQ(id_in(&h), id_in(&fid));
 }
 
-TEST_F(handle, says_how_much_room_it_needs)
+TEST_F(handle, reports_the_size_it_needs)
 {
 	struct handle h;
 	int mount;
@@ -907,7 +904,7 @@ TEST_F(handle, opened_for_the_thread_signals_the_thread)
 	EXPECT_EQ(0, sys_pidfd_send_signal(fd, SIGKILL, NULL, 0));
 	EXPECT_EQ(POLLIN, becomes_ready(fd, POLLIN));
 	await_peer(&self->peer);
-	EXPECT_EQ(SIGKILL, exit_told(fd));
+	EXPECT_EQ(SIGKILL, exit_code_of(fd));
 	close(fd);
 }
 
@@ -944,7 +941,7 @@ TEST_F(handle, opens_a_zombie_but_is_stale_when_it_is_reaped)
 	EXPECT_EQ(POLLIN, ready(fd));
 	close(fd);
 
-	/* Though there are pidfds. */
+	/* Although pidfds are open. */
 	await_peer(&self->peer);
 	EXPECT_EQ(ESTALE, ERROR_OF(open_handle(&h, 0)));
 	EXPECT_EQ(ESTALE, ERROR_OF(open_by_handle_at(self->peer.pidfd, &h.fh, 0)));
@@ -985,7 +982,7 @@ TEST_F(handle, is_stale_in_a_pid_namespace_without_the_process)
 	ASSERT_EQ(0, start_peer(&inside, CLONE_PIDFD | CLONE_NEWPID));
 	EXPECT_EQ(ESTALE, peer_does(&inside, opens_handle, 0));
 
-	/* The other way round it is seen. */
+	/* The outer namespace sees the process in the inner one. */
 	ASSERT_EQ(0, handle_of(inside.pidfd, &passed));
 	fd = open_handle(&passed, 0);
 	EXPECT_EQ(inside.pid, pidfd_number(fd));
@@ -993,17 +990,17 @@ TEST_F(handle, is_stale_in_a_pid_namespace_without_the_process)
 	end_peer(&inside);
 }
 
-TEST_F(handle, is_for_everyone_who_sees_the_process)
+TEST_F(handle, opens_for_any_user_that_sees_the_process)
 {
 	ASSERT_EQ(0, handle_of(self->peer.pidfd, &passed));
 	EXPECT_EQ(0, as_nobody(error_of_opening, 0));
 }
 
 /*
- * Numbers are given out in turn on each CPU, so that of a process between two
- * others is known without a pidfd of it.
+ * Each CPU assigns numbers in sequence. The number of a process that was created between two
+ * others is therefore known without a pidfd of it.
  */
-TEST_F(handle, is_stale_for_a_process_that_nobody_ever_had_a_pidfd_of)
+TEST_F(handle, is_stale_for_a_process_without_a_registration)
 {
 	struct handle h;
 	int pipe[2];
@@ -1050,7 +1047,7 @@ TEST_F(handle, is_stale_for_a_process_that_nobody_ever_had_a_pidfd_of)
 		}
 	}
 	ASSERT_TRUE(false) {
-		TH_LOG("never had the numbers in turn");
+		TH_LOG("the numbers were never in sequence");
 	}
 }
 
@@ -1079,7 +1076,7 @@ TEST_F(handle, made_up_is_stale)
 
 PEER_FIXTURE(xattr, CLONE_PIDFD)
 
-/* The value as a string, or what went wrong. */
+/* Returns the value as a string, or the name of an error. */
 static const char *value_of(int fd, const char *name)
 {
 	static char buf[64];
@@ -1204,14 +1201,14 @@ TEST_F(xattr, stays_when_all_pidfds_are_closed)
 	EXPECT_STREQ("1", value_of(self->peer.pidfd, "trusted.a"));
 	close(self->peer.pidfd);
 
-	/* And while nobody has asked a zombie. */
+	/* They stay while the process is a zombie. */
 	tell_peer(&self->peer, 0);
 	ASSERT_EQ(0, await_zombie(self->peer.pid));
 	self->peer.pidfd = sys_pidfd_open(self->peer.pid, 0);
 	EXPECT_STREQ("1", value_of(self->peer.pidfd, "trusted.a"));
 	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.a", "2", 0));
 
-	/* One who has a pidfd may read on, and write. */
+	/* A holder of a pidfd can read and write them after the reaping. */
 	await_peer(&self->peer);
 	EXPECT_STREQ("2", value_of(self->peer.pidfd, "trusted.a"));
 	EXPECT_EQ(0, set_value(self->peer.pidfd, "trusted.b", "3", 0));
@@ -1316,7 +1313,7 @@ static void *sets_all_along(void *arg)
 	return NULL;
 }
 
-/* Whoever reads finds one value, all of it. */
+/* Each read finds one value as a whole. */
 TEST_F(xattr, is_never_half_of_one_and_half_of_another)
 {
 	int other = sys_pidfd_open(self->peer.pid, 0);
@@ -1340,7 +1337,7 @@ TEST_F(xattr, is_never_half_of_one_and_half_of_another)
 		memset(other_value, value[0], sizeof(other_value));
 		ASSERT_EQ(0, memcmp(value, other_value, sizeof(value)));
 	}
-	/* On one CPU the two may not have met by now. */
+	/* On one CPU the writer may not have run by now. */
 	for (int i = 0; !found && i < PATIENCE_MS; i++) {
 		found = fgetxattr(self->peer.pidfd, "trusted.a", value,
 				  sizeof(value)) > 0;
@@ -1353,7 +1350,7 @@ TEST_F(xattr, is_never_half_of_one_and_half_of_another)
 	close(other);
 }
 
-/* What PIDFD_GET_INFO tells of the living. */
+/* PIDFD_GET_INFO of a process that has not been reaped. */
 
 PEER_FIXTURE(info, CLONE_PIDFD)
 
@@ -1388,7 +1385,7 @@ TEST_F(info, has_the_ids_of_the_process)
 	EXPECT_EQ(0, info.supported_mask);
 }
 
-TEST_F(info, is_of_the_caller_where_it_stands)
+TEST_F(info, is_that_of_the_caller_for_its_own_pidfd)
 {
 	struct pidfd_info info;
 	int own = sys_pidfd_open(getpid(), 0);
@@ -1423,7 +1420,7 @@ TEST_F(info, of_a_thread_has_its_id_and_that_of_the_process)
 	munmap(stack, STACK);
 }
 
-TEST_F(info, tells_what_it_could_tell)
+TEST_F(info, reports_the_supported_mask)
 {
 	__u64 all = PIDFD_INFO_PID | PIDFD_INFO_CREDS | PIDFD_INFO_CGROUPID |
 		    PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP |
@@ -1435,12 +1432,12 @@ TEST_F(info, tells_what_it_could_tell)
 	EXPECT_EQ(PIDFD_INFO_SUPPORTED_MASK, info.mask & PIDFD_INFO_SUPPORTED_MASK);
 	EXPECT_EQ(all, info.supported_mask);
 
-	/* What it does not know does no harm. */
+	/* Unknown bits are ignored. */
 	ASSERT_EQ(0, get_info(self->peer.pidfd, ~0ULL, &info));
 	EXPECT_EQ(0, info.mask & ~all);
 	EXPECT_EQ(all, info.supported_mask);
 
-	/* Also of the dead. */
+	/* The same after the reaping. */
 	reap_peer(&self->peer, 0);
 	EXPECT_EQ(0, get_info(self->peer.pidfd, PIDFD_INFO_EXIT |
 			      PIDFD_INFO_SUPPORTED_MASK, &info));
@@ -1458,18 +1455,18 @@ static long asks(long unused)
 	return ERROR_OF(get_info(asked, 0, &info));
 }
 
-TEST_F(info, is_not_told_in_a_pid_namespace_without_the_process)
+TEST_F(info, is_refused_in_a_pid_namespace_without_the_process)
 {
 	struct peer inside;
 
-	/* Inherited: the number of the descriptor is the same. */
+	/* The peer inherits the descriptor with its number. */
 	asked = self->peer.pidfd;
 	ASSERT_EQ(0, start_peer(&inside, CLONE_PIDFD | CLONE_NEWPID));
 	EXPECT_EQ(EREMOTE, peer_does(&inside, asks, 0));
 	end_peer(&inside);
 }
 
-/* A cgroup of one's own; its inode number is the id. */
+/* The inode number of a new cgroup is the id. */
 TEST_F(info, has_the_cgroup_also_after_the_end)
 {
 	char root[] = "/tmp/pidfd_rust.XXXXXX", group[64], procs[96], pid[16];
@@ -1594,7 +1591,7 @@ TEST_F(info, comes_by_no_other_command)
 	}
 }
 
-/* The upper half of the number where inode numbers are too short for it. */
+/* The generation is the upper half of the number where inode numbers have 32 bits. */
 TEST_F(info, has_a_generation_only_where_numbers_are_short)
 {
 	__u32 version = 42;
@@ -1667,15 +1664,15 @@ TEST_F(info, is_the_same_for_32_bit_programs)
 }
 #endif
 
-/* What is told of the end. */
+/* PIDFD_INFO_EXIT. */
 
 PEER_FIXTURE(end, CLONE_PIDFD)
 
-TEST_F(end, is_told_when_it_is_asked_for_and_the_process_is_reaped)
+TEST_F(end, is_reported_on_request_once_reaped)
 {
 	struct pidfd_info info;
 
-	EXPECT_EQ(NO_RECORD, exit_told(self->peer.pidfd));
+	EXPECT_EQ(NO_RECORD, exit_code_of(self->peer.pidfd));
 	tell_peer(&self->peer, 42);
 	ASSERT_EQ(0, await_zombie(self->peer.pid));
 	ASSERT_EQ(0, get_info(self->peer.pidfd, PIDFD_INFO_EXIT, &info));
@@ -1685,22 +1682,22 @@ TEST_F(end, is_told_when_it_is_asked_for_and_the_process_is_reaped)
 	EXPECT_EQ(0, info.exit_code);
 
 	await_peer(&self->peer);
-	EXPECT_EQ(EXITED(42), exit_told(self->peer.pidfd));
+	EXPECT_EQ(EXITED(42), exit_code_of(self->peer.pidfd));
 	EXPECT_EQ(ESRCH, ERROR_OF(get_info(self->peer.pidfd, 0, &info)));
 	EXPECT_EQ(ESRCH, ERROR_OF(get_info(self->peer.pidfd, PIDFD_INFO_COREDUMP,
 					   &info)));
-	/* And once more, as often as one likes. */
-	EXPECT_EQ(EXITED(42), exit_told(self->peer.pidfd));
+	/* The record stays. */
+	EXPECT_EQ(EXITED(42), exit_code_of(self->peer.pidfd));
 }
 
-TEST_F(end, by_a_signal_is_told_as_such)
+TEST_F(end, by_a_signal_is_reported_as_such)
 {
 	EXPECT_EQ(0, sys_pidfd_send_signal(self->peer.pidfd, SIGTERM, NULL, 0));
 	await_peer(&self->peer);
-	EXPECT_EQ(SIGTERM, exit_told(self->peer.pidfd));
+	EXPECT_EQ(SIGTERM, exit_code_of(self->peer.pidfd));
 }
 
-TEST_F(end, is_told_as_waitid_by_pidfd_has_it)
+TEST_F(end, is_the_status_that_waitid_reports)
 {
 	siginfo_t si = {};
 
@@ -1708,10 +1705,10 @@ TEST_F(end, is_told_as_waitid_by_pidfd_has_it)
 	EXPECT_EQ(0, sys_waitid(P_PIDFD, self->peer.pidfd, &si, WEXITED));
 	self->peer.pid = -1;
 	EXPECT_EQ(CLD_EXITED, si.si_code);
-	EXPECT_EQ(EXITED(si.si_status), exit_told(self->peer.pidfd));
+	EXPECT_EQ(EXITED(si.si_status), exit_code_of(self->peer.pidfd));
 }
 
-TEST_F(end, is_told_by_a_pidfd_of_the_zombie)
+TEST_F(end, is_reported_by_a_pidfd_of_the_zombie)
 {
 	int fd;
 
@@ -1720,15 +1717,15 @@ TEST_F(end, is_told_by_a_pidfd_of_the_zombie)
 	tell_peer(&self->peer, 8);
 	ASSERT_EQ(0, await_zombie(self->peer.pid));
 	fd = sys_pidfd_open(self->peer.pid, 0);
-	EXPECT_EQ(NO_RECORD, exit_told(fd));
+	EXPECT_EQ(NO_RECORD, exit_code_of(fd));
 	await_peer(&self->peer);
-	EXPECT_EQ(EXITED(8), exit_told(fd));
+	EXPECT_EQ(EXITED(8), exit_code_of(fd));
 	close(fd);
 }
 
 /*
- * A process that reaps itself, or waits for its parent; the poller is woken by
- * the same code, and must find what is right for each.
+ * A process is auto-reaped, or stays a zombie until its parent reaps it. The same code wakes the
+ * poller in both cases. Only in the first one the poller can read the exit status.
  */
 FIXTURE(woken)
 {
@@ -1876,7 +1873,7 @@ static int other_cpu(int round)
 
 #define LAST_CODE 77
 
-/* The process whose end is awaited; its code is that of its last thread. */
+/* The child. Its exit code is that of its last thread. */
 static void ends_with(int code, char *stack, bool leader_first)
 {
 	char byte;
@@ -1893,7 +1890,7 @@ static void ends_with(int code, char *stack, bool leader_first)
 	_exit(code);
 }
 
-/* As soon as there is something to read, and not a moment later. */
+/* Returns the events as soon as the pidfd is readable. */
 static int await_wake_up(int fd, bool spins)
 {
 	struct pollfd pfd = { .fd = fd, .events = POLLIN };
@@ -1905,12 +1902,12 @@ static int await_wake_up(int fd, bool spins)
 	return pfd.revents;
 }
 
-TEST_F_TIMEOUT(woken, finds_the_end_if_and_only_if_it_is_settled, 240)
+TEST_F_TIMEOUT(woken, finds_the_exit_status_if_and_only_if_it_is_final, 240)
 {
 	int missed = 0, early = 0, wrong = 0, changed = 0;
 
 	for_rounds(i, ROUNDS) {
-		int pidfd = -1, code = i & 0xff, told, want;
+		int pidfd = -1, code = i & 0xff, reported, want;
 		struct __clone_args args = {
 			.flags		= CLONE_PIDFD | variant->flags,
 			.exit_signal	= variant->flags ? 0 : SIGCHLD,
@@ -1930,9 +1927,9 @@ TEST_F_TIMEOUT(woken, finds_the_end_if_and_only_if_it_is_settled, 240)
 		close(thread_pipe[0]);
 		if (variant->leader_first) {
 			ASSERT_TRUE(thread_becomes(pid, pid, 'Z'));
-			/* It ends with its last thread. */
+			/* The process ends with its last thread. */
 			ASSERT_EQ(0, ready(pidfd));
-			ASSERT_EQ(NO_RECORD, exit_told(pidfd));
+			ASSERT_EQ(NO_RECORD, exit_code_of(pidfd));
 		}
 		if (variant->killed)
 			sys_pidfd_send_signal(pidfd, SIGKILL, NULL, 0);
@@ -1940,24 +1937,24 @@ TEST_F_TIMEOUT(woken, finds_the_end_if_and_only_if_it_is_settled, 240)
 			write_nointr(thread_pipe[1], "", 1);
 
 		ASSERT_NE(0, await_wake_up(pidfd, variant->spins) & POLLIN);
-		told = exit_told(pidfd);
-		at_first = told;
+		reported = exit_code_of(pidfd);
+		at_first = reported;
 		want = variant->killed ? SIGKILL :
 		       EXITED(variant->leader_first ? LAST_CODE : code);
 		if (variant->zombie) {
-			early += told != NO_RECORD;
+			early += reported != NO_RECORD;
 			for (int j = 0; j < 10; j++)
-				early += exit_told(pidfd) != NO_RECORD;
+				early += exit_code_of(pidfd) != NO_RECORD;
 			ASSERT_EQ(pid, waitpid(pid, NULL, 0));
 			at_first = want;
 		} else {
-			missed += told == NO_RECORD;
-			wrong += told != NO_RECORD && told != want;
+			missed += reported == NO_RECORD;
+			wrong += reported != NO_RECORD && reported != want;
 			ASSERT_TRUE(is_reaped(pidfd));
 		}
-		told = exit_told(pidfd);
-		wrong += told != want;
-		changed += told != at_first;
+		reported = exit_code_of(pidfd);
+		wrong += reported != want;
+		changed += reported != at_first;
 		close(thread_pipe[1]);
 		close(pidfd);
 	}
@@ -1965,7 +1962,7 @@ TEST_F_TIMEOUT(woken, finds_the_end_if_and_only_if_it_is_settled, 240)
 	EXPECT_EQ(0, early);
 	EXPECT_EQ(0, wrong);
 	EXPECT_EQ(0, changed);
-	/* Nobody waits for the children of one who ignores them. */
+	/* No child is left, not even a zombie. */
 	EXPECT_NO_CHILD();
 }
 
@@ -1992,7 +1989,7 @@ static void thread_rounds(struct __test_metadata *_metadata, bool spins)
 	ASSERT_EQ(0, pipe2(thread_pipe, O_CLOEXEC));
 	for_rounds(i, ROUNDS) {
 		long code = i & 0xff;
-		int pidfd = -1, opened, told;
+		int pidfd = -1, opened, reported;
 		pid_t tid;
 
 		thread_cpu = other_cpu(i);
@@ -2003,11 +2000,11 @@ static void thread_rounds(struct __test_metadata *_metadata, bool spins)
 		opened = sys_pidfd_open(tid, PIDFD_THREAD);
 		ASSERT_EQ(1, write_nointr(thread_pipe[1], "", 1));
 		ASSERT_NE(0, await_wake_up(opened, spins) & POLLIN);
-		told = exit_told(opened);
-		missed += told == NO_RECORD;
-		wrong += told != NO_RECORD && told != EXITED(code);
+		reported = exit_code_of(opened);
+		missed += reported == NO_RECORD;
+		wrong += reported != NO_RECORD && reported != EXITED(code);
 		ASSERT_TRUE(is_reaped(pidfd));
-		wrong += exit_told(pidfd) != EXITED(code);
+		wrong += exit_code_of(pidfd) != EXITED(code);
 		close(opened);
 		close(pidfd);
 	}
@@ -2018,17 +2015,17 @@ static void thread_rounds(struct __test_metadata *_metadata, bool spins)
 	munmap(stack, STACK);
 }
 
-TEST_F_TIMEOUT(end, of_a_thread_is_found_by_who_is_woken, 120)
+TEST_F_TIMEOUT(end, of_a_thread_is_found_by_a_woken_poller, 120)
 {
 	thread_rounds(_metadata, false);
 }
 
-TEST_F_TIMEOUT(end, of_a_thread_is_found_by_who_spins, 120)
+TEST_F_TIMEOUT(end, of_a_thread_is_found_by_a_spinning_poller, 120)
 {
 	thread_rounds(_metadata, true);
 }
 
-/* Waits for the peer's end in its parent's place, and gives it back. */
+/* Traces the child and waits for its exit. The wait passes the zombie on to its parent. */
 static void traces(pid_t pid, int ready)
 {
 	if (ptrace(PTRACE_SEIZE, pid, NULL, NULL) ||
@@ -2038,9 +2035,10 @@ static void traces(pid_t pid, int ready)
 }
 
 /*
- * While the tracer has it, the zombie looks as if nobody waited for it any more.
+ * While the tracer reaps the zombie, its exit_state is EXIT_TRACE, from which EXIT_DEAD follows
+ * unless the parent has to reap it.
  */
-TEST_F_TIMEOUT(end, seen_by_a_tracer_is_not_told_before_the_parent_has_seen_it, 120)
+TEST_F_TIMEOUT(end, seen_by_a_tracer_is_not_reported_before_the_parent_reaps, 120)
 {
 	int early = 0;
 
@@ -2060,15 +2058,15 @@ TEST_F_TIMEOUT(end, seen_by_a_tracer_is_not_told_before_the_parent_has_seen_it, 
 		ASSERT_EQ(1, read_nointr(pipe[0], &byte, 1));
 		tell_child(&c, 12);
 		do {
-			early += exit_told(c.pidfd) != NO_RECORD;
+			early += exit_code_of(c.pidfd) != NO_RECORD;
 			si.si_pid = 0;
 			ASSERT_EQ(0, waitid(P_PID, tracer, &si,
 					    WEXITED | WNOHANG | WNOWAIT));
 		} while (!si.si_pid);
 		EXPECT_EQ(0, wait_for_pid(tracer));
-		early += exit_told(c.pidfd) != NO_RECORD;
+		early += exit_code_of(c.pidfd) != NO_RECORD;
 		EXPECT_EQ(12, wait_for_pid(c.pid));
-		EXPECT_EQ(EXITED(12), exit_told(c.pidfd));
+		EXPECT_EQ(EXITED(12), exit_code_of(c.pidfd));
 		close(c.tell);
 		close(c.pidfd);
 		close(pipe[0]);
@@ -2076,11 +2074,11 @@ TEST_F_TIMEOUT(end, seen_by_a_tracer_is_not_told_before_the_parent_has_seen_it, 
 	EXPECT_EQ(0, early);
 }
 
-/* A pidfd made when its process has ended. */
+/* Pidfds that are made after the process was reaped. */
 
 PEER_FIXTURE(stale, CLONE_PIDFD)
 
-TEST_F(stale, peer_of_a_socket_tells_the_end)
+TEST_F(stale, peer_of_a_socket_reports_the_exit)
 {
 	struct pidfd_info info;
 	int fd;
@@ -2093,7 +2091,7 @@ TEST_F(stale, peer_of_a_socket_tells_the_end)
 	EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL));
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
 	EXPECT_EQ(POLLIN | POLLHUP, ready(fd));
-	EXPECT_EQ(EXITED(21), exit_told(fd));
+	EXPECT_EQ(EXITED(21), exit_code_of(fd));
 	EXPECT_EQ(-1, pidfd_number(fd));
 	EXPECT_EQ(ESRCH, ERROR_OF(get_info(fd, 0, &info)));
 	EXPECT_EQ(ESRCH, ERROR_OF(sys_pidfd_send_signal(fd, 0, NULL, 0)));
@@ -2114,7 +2112,7 @@ TEST_F(stale, peer_of_a_socket_is_the_one_that_was_known)
 	close(fd);
 }
 
-TEST_F(stale, peer_that_nobody_waited_for_tells_the_end)
+TEST_F(stale, auto_reaped_peer_reports_the_exit)
 {
 	struct peer peer;
 	int fd;
@@ -2126,12 +2124,12 @@ TEST_F(stale, peer_that_nobody_waited_for_tells_the_end)
 	close(peer.pidfd);
 	peer.pidfd = -1;
 	fd = peer_pidfd(peer.sock);
-	EXPECT_EQ(EXITED(23), exit_told(fd));
+	EXPECT_EQ(EXITED(23), exit_code_of(fd));
 	close(fd);
 	end_peer(&peer);
 }
 
-TEST_F(stale, sender_of_a_message_tells_the_end)
+TEST_F(stale, sender_of_a_message_reports_the_exit)
 {
 	struct order order = { .run = does_nothing };
 	int fd;
@@ -2141,22 +2139,22 @@ TEST_F(stale, sender_of_a_message_tells_the_end)
 	ASSERT_EQ(0, pass_pidfds(self->peer.sock, 1));
 	ASSERT_EQ(sizeof(order),
 		  write_nointr(self->peer.sock, &order, sizeof(order)));
-	/* The answer is there when the peer has ended. */
+	/* The message stays in the queue after the exit of the peer. */
 	reap_peer(&self->peer, 24);
 	EXPECT_RUST_MAKES(1, fd = receive_fd(self->peer.sock, SCM_PIDFD));
 	ASSERT_GE(fd, 0);
 	EXPECT_EQ(O_RDWR, fcntl(fd, F_GETFL));
 	EXPECT_EQ(FD_CLOEXEC, fcntl(fd, F_GETFD));
-	EXPECT_EQ(EXITED(24), exit_told(fd));
+	EXPECT_EQ(EXITED(24), exit_code_of(fd));
 	EXPECT_EQ(POLLIN | POLLHUP, ready(fd));
 	close(fd);
 }
 
 /*
- * Somebody privileged says that a process has sent it which is no more, but whose
- * pid is still in use, by a process group.
+ * A privileged sender can name any process. The one it names here has been reaped, but a process
+ * group still uses its pid.
  */
-TEST_F(stale, sender_whose_end_nobody_knows_is_refused)
+TEST_F(stale, sender_without_a_record_is_refused)
 {
 	struct ghost unknown, known;
 	int sockets[2], fd;
@@ -2170,7 +2168,7 @@ TEST_F(stale, sender_whose_end_nobody_knows_is_refused)
 							       unknown.pid))));
 	EXPECT_EQ(0, send_as(sockets[1], known.pid));
 	EXPECT_RUST_MAKES(1, fd = receive_fd(sockets[0], SCM_PIDFD));
-	EXPECT_EQ(EXITED(GHOST_CODE), exit_told(fd));
+	EXPECT_EQ(EXITED(GHOST_CODE), exit_code_of(fd));
 	close(fd);
 	end_ghost(&known);
 	end_ghost(&unknown);
@@ -2191,16 +2189,16 @@ TEST_F(stale, process_cannot_be_opened)
 #define CORE_FILE "/tmp/pidfd_rust.core"
 #define CORE_SOCKET "/tmp/pidfd_rust.sock"
 
-/* Receives a core dump, and what the pidfd of who is dumped says meanwhile. */
+/* Receives a core dump, and reads the information of the dumped process meanwhile. */
 struct server {
 	pthread_t thread;
 	int listener;
-	/* Of asking what the dump is of; NOBODY_CAME before. */
+	/* The error of that, or NO_CONNECTION. */
 	int error;
 	struct pidfd_info info;
 };
 
-#define NOBODY_CAME -1
+#define NO_CONNECTION -1
 
 static void *receives_core(void *arg)
 {
@@ -2224,7 +2222,7 @@ static int start_server(struct server *server)
 	struct sockaddr_un addr = { .sun_family = AF_UNIX, .sun_path = CORE_SOCKET };
 
 	unlink(CORE_SOCKET);
-	server->error = NOBODY_CAME;
+	server->error = NO_CONNECTION;
 	server->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (bind(server->listener, (struct sockaddr *)&addr, sizeof(addr)) ||
 	    listen(server->listener, 1))
@@ -2232,7 +2230,7 @@ static int start_server(struct server *server)
 	return pthread_create(&server->thread, NULL, receives_core, server);
 }
 
-/* Lets it finish with who has come, if anybody has. Once more does nothing. */
+/* Waits until the server has received the dump, if any. A second call does nothing. */
 static void stop_server(struct server *server)
 {
 	if (server->listener < 0)
@@ -2255,8 +2253,8 @@ FIXTURE(core)
 FIXTURE_VARIANT(core)
 {
 	const char *pattern;
-	/* It is for who gets the dump: where nobody does, it is not told. */
-	bool told;
+	/* The kernel fills in the record for a receiver of the dump only. */
+	bool recorded;
 	bool socket;
 };
 
@@ -2273,13 +2271,13 @@ FIXTURE_VARIANT_ADD(core, to_a_pipe)
 FIXTURE_VARIANT_ADD(core, to_a_pipe_with_a_pidfd)
 {
 	.pattern = "|/bin/cat - %F",
-	.told = true,
+	.recorded = true,
 };
 
 FIXTURE_VARIANT_ADD(core, to_a_socket)
 {
 	.pattern = "@" CORE_SOCKET,
-	.told = true,
+	.recorded = true,
 	.socket = true,
 };
 
@@ -2294,7 +2292,7 @@ FIXTURE_SETUP(core)
 {
 	rust_setup(_metadata, &self->before);
 	ASSERT_EQ(0, set_core(&self->old, variant->pattern));
-	/* Before there are threads: setuid() in the child would wait for them. */
+	/* Before the first thread starts: setuid() in the child would wait for it. */
 	ASSERT_EQ(0, start_peer(&self->peer, CLONE_PIDFD));
 	ASSERT_EQ(0, peer_does(&self->peer, may_dump, 0));
 	if (variant->socket) {
@@ -2336,20 +2334,20 @@ static long becomes_nobody(long unused)
 #define CORE_MASK (PIDFD_INFO_COREDUMP | PIDFD_INFO_COREDUMP_SIGNAL |	\
 		   PIDFD_INFO_COREDUMP_CODE)
 
-/* What the zombie, and then who was reaped, is known to have done. */
-static void expect_core(struct __test_metadata *_metadata, int fd, bool told,
+/* Checks what the pidfd of a zombie, or of a reaped process, reports. */
+static void expect_core(struct __test_metadata *_metadata, int fd, bool recorded,
 			unsigned int mask, int sig, int code)
 {
 	struct pidfd_info info;
 
 	EXPECT_EQ(0, get_info(fd, PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP, &info));
-	if (told) {
+	if (recorded) {
 		EXPECT_EQ(CORE_MASK, info.mask & CORE_MASK);
 		EXPECT_EQ(PIDFD_COREDUMPED | mask, info.coredump_mask);
 		EXPECT_EQ(sig, info.coredump_signal);
 		EXPECT_EQ(code, (int)info.coredump_code);
 	} else if (info.mask & PIDFD_INFO_PID) {
-		/* How it would be dumped. */
+		/* The way in which it would be dumped. */
 		EXPECT_EQ(PIDFD_INFO_COREDUMP, info.mask & CORE_MASK);
 		EXPECT_EQ(mask, info.coredump_mask);
 		EXPECT_EQ(0, info.coredump_signal);
@@ -2362,7 +2360,7 @@ static void expect_core(struct __test_metadata *_metadata, int fd, bool told,
 	}
 }
 
-TEST_F(core, is_told_with_signal_and_code)
+TEST_F(core, is_reported_with_signal_and_code)
 {
 	struct pidfd_info info;
 	int fd = self->peer.pidfd;
@@ -2375,18 +2373,18 @@ TEST_F(core, is_told_with_signal_and_code)
 
 	EXPECT_EQ(PEER_DIED, peer_does(&self->peer, writes_to, 16));
 	ASSERT_EQ(0, await_zombie(self->peer.pid));
-	expect_core(_metadata, fd, variant->told, PIDFD_COREDUMP_USER, SIGSEGV,
+	expect_core(_metadata, fd, variant->recorded, PIDFD_COREDUMP_USER, SIGSEGV,
 		    SEGV_MAPERR);
-	/* The dump fits into the socket, and of who was reaped the server is not told. */
+	/* The server has to ask before the process is reaped. */
 	if (variant->socket)
 		stop_server(&self->server);
 	await_peer(&self->peer);
-	expect_core(_metadata, fd, variant->told, PIDFD_COREDUMP_USER, SIGSEGV,
+	expect_core(_metadata, fd, variant->recorded, PIDFD_COREDUMP_USER, SIGSEGV,
 		    SEGV_MAPERR);
-	/* Rust made the one for who gets the dump. */
-	EXPECT_EQ(created + variant->told, rust_created());
+	/* Rust made the pidfd of the receiver. */
+	EXPECT_EQ(created + variant->recorded, rust_created());
 
-	/* Who does not ask is not told. */
+	/* Only a caller that asks gets it. */
 	EXPECT_EQ(0, get_info(fd, PIDFD_INFO_EXIT, &info));
 	EXPECT_EQ(0, info.mask & CORE_MASK);
 	EXPECT_EQ(0, info.coredump_mask);
@@ -2397,7 +2395,7 @@ TEST_F(core, is_told_with_signal_and_code)
 	}
 }
 
-TEST_F(core, is_told_to_who_asks_later)
+TEST_F(core, is_reported_to_a_later_caller)
 {
 	int fd;
 
@@ -2406,12 +2404,12 @@ TEST_F(core, is_told_to_who_asks_later)
 	EXPECT_EQ(PEER_DIED, peer_does(&self->peer, raises, SIGABRT));
 	await_peer(&self->peer);
 	fd = peer_pidfd(self->peer.sock);
-	expect_core(_metadata, fd, variant->told, PIDFD_COREDUMP_USER, SIGABRT,
+	expect_core(_metadata, fd, variant->recorded, PIDFD_COREDUMP_USER, SIGABRT,
 		    SI_TKILL);
 	close(fd);
 }
 
-TEST_F(core, is_skipped_by_who_may_not_be_dumped)
+TEST_F(core, is_skipped_by_a_process_that_is_not_dumpable)
 {
 	struct pidfd_info info;
 
@@ -2428,7 +2426,7 @@ TEST_F(core, is_skipped_by_who_may_not_be_dumped)
 	EXPECT_EQ(SIGABRT, info.exit_code);
 }
 
-TEST_F(core, is_roots_of_who_has_changed_user)
+TEST_F(core, is_for_root_after_a_change_of_user)
 {
 	struct pidfd_info info;
 
@@ -2440,11 +2438,11 @@ TEST_F(core, is_roots_of_who_has_changed_user)
 
 	EXPECT_EQ(PEER_DIED, peer_does(&self->peer, raises, SIGQUIT));
 	await_peer(&self->peer);
-	expect_core(_metadata, self->peer.pidfd, variant->told,
+	expect_core(_metadata, self->peer.pidfd, variant->recorded,
 		    PIDFD_COREDUMP_ROOT, SIGQUIT, SI_TKILL);
 }
 
-TEST_F(core, is_not_told_of_other_deaths)
+TEST_F(core, is_not_reported_for_other_signals)
 {
 	struct pidfd_info info;
 
@@ -2497,7 +2495,7 @@ static long leaves_all_namespaces(long unused)
 	if (unshare(ALL_NAMESPACES))
 		return errno;
 
-	/* A pid namespace is one when it has an init; who ends with us. */
+	/* A pid namespace needs an init, which dies with its parent. */
 	pid = fork();
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -2517,7 +2515,7 @@ FIXTURE(namespaces)
 FIXTURE_SETUP(namespaces)
 {
 	rust_setup(_metadata, &self->before);
-	/* Once for itself, and then for its children. */
+	/* New namespaces for the peer, and others for its children. */
 	ASSERT_EQ(0, start_peer(&self->peer, CLONE_PIDFD | CLONE_NEWPID |
 				CLONE_NEWTIME));
 	ASSERT_EQ(0, peer_does(&self->peer, leaves_all_namespaces, 0));
@@ -2543,7 +2541,7 @@ TEST_F(namespaces, are_those_in_proc)
 		EXPECT_EQ(self->ns[i], ino_of(fd)) {
 			TH_LOG("%s", ns->name);
 		}
-		/* All are its own, and those for its children are others. */
+		/* Each differs from that of the tester and from the others. */
 		EXPECT_NE(ns_in_proc(getpid(), ns->name), ino_of(fd)) {
 			TH_LOG("%s", ns->name);
 		}
@@ -2603,8 +2601,8 @@ static const int combinations[] = {
 };
 
 /*
- * Which one of the own namespaces is not as it should be; 0 for none. Whoever
- * joins a process is where that is, and not where its children would be.
+ * Joins namespaces of a process. Returns the number of one that is wrong then, or 0. The caller
+ * joins those that the process is in, not those for its children.
  */
 static int joins(const __u64 *ns, int pidfd, int flags)
 {
@@ -2657,16 +2655,16 @@ TEST_F(namespaces, are_not_joined_by_the_unprivileged)
 	EXPECT_EQ(EPERM, as_nobody(error_of_setns, self->peer.pidfd));
 }
 
-/* The pidfd whose last close kills. */
+/* PIDFD_AUTOKILL: the last close kills the process. */
 
 PEER_FIXTURE(autokill, CLONE_PIDFD | CLONE_AUTOREAP | CLONE_PIDFD_AUTOKILL)
 
-/* The one that kills was closed; @left is another. */
+/* The pidfd that kills was closed; @left is another one. */
 static void expect_killed(struct __test_metadata *_metadata, struct peer *peer,
 			  int left)
 {
 	EXPECT_TRUE(is_reaped(left));
-	EXPECT_EQ(SIGKILL, exit_told(left));
+	EXPECT_EQ(SIGKILL, exit_code_of(left));
 	peer->pid = -1;
 	EXPECT_NO_CHILD();
 }
@@ -2720,7 +2718,7 @@ TEST_F(autokill, is_not_got_by_reopening)
 		ASSERT_TRUE(is_alive(&self->peer));
 	}
 
-	/* Nor does it put off what the first one does. */
+	/* The second file does not keep the first one from killing. */
 	other = reopen(self->peer.pidfd, O_RDWR);
 	EXPECT_GE(other, 0);
 	close(self->peer.pidfd);
@@ -2753,7 +2751,7 @@ TEST_F(autokill, waits_for_another_process_that_has_the_pidfd)
 	self->peer.pidfd = -1;
 	EXPECT_TRUE(is_alive(&self->peer));
 
-	/* It ends, and with it the last one. */
+	/* The last copy of the pidfd goes with the child. */
 	tell_child(&c, 0);
 	EXPECT_EQ(0, wait_for_pid(c.pid));
 	expect_killed(_metadata, &self->peer, other);
@@ -2803,10 +2801,10 @@ TEST_F(autokill, of_the_dead_does_nothing)
 
 	tell_peer(&self->peer, 6);
 	EXPECT_TRUE(is_reaped(self->peer.pidfd));
-	EXPECT_EQ(EXITED(6), exit_told(self->peer.pidfd));
+	EXPECT_EQ(EXITED(6), exit_code_of(self->peer.pidfd));
 	self->peer.pid = -1;
 
-	/* Least of all to who has its pid now. */
+	/* The next process with the pid lives on. */
 	ASSERT_EQ(0, start_peer_as(&next, CLONE_PIDFD, false, pid));
 	close(self->peer.pidfd);
 	self->peer.pidfd = -1;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* When a pidfd is readable and when it is hung up, by all ways to ask. */
+/* Readiness and hang-up of pidfds, by poll(), select() and epoll. */
 #include <sys/epoll.h>
 #include <sys/select.h>
 #include <sys/socket.h>
@@ -8,7 +8,7 @@
 
 #define MANY 64
 
-/* A thread that is blocked in poll() all the time that something happens. */
+/* A thread that is blocked in poll() while the test goes on. */
 struct waiter {
 	pthread_t thread;
 	int fd;
@@ -98,7 +98,7 @@ TEST_F(poll, reports_normal_data_and_nothing_else)
 	close(c.pidfd);
 }
 
-TEST_F(poll, wakes_who_waits_for_the_exit)
+TEST_F(poll, wakes_a_poller_that_waits_for_the_exit)
 {
 	struct waiter w;
 	struct child c;
@@ -110,8 +110,8 @@ TEST_F(poll, wakes_who_waits_for_the_exit)
 	end_child(&c);
 }
 
-/* Hang-up is always waited for; asking for nothing else leaves just that. */
-TEST_F(poll, wakes_who_waits_for_the_reaping)
+/* poll() always reports a hang-up. An empty mask leaves only that. */
+TEST_F(poll, wakes_a_poller_that_waits_for_the_reaping)
 {
 	struct child c;
 	pid_t pid;
@@ -163,7 +163,7 @@ TEST_F(poll, wakes_many_waiters)
 	end_child(&c);
 }
 
-/* A pidfd that goes to a process over a socket is the same file there. */
+/* A pidfd that is sent over a socket is the same file in the receiver. */
 TEST_F(poll, works_on_a_pidfd_that_was_sent)
 {
 	union {
@@ -182,7 +182,7 @@ TEST_F(poll, works_on_a_pidfd_that_was_sent)
 	int sockets[2];
 	pid_t pid;
 
-	/* The receiver is older than the pidfd. */
+	/* The receiver starts before the pidfd is made. */
 	ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
 				sockets));
 	pid = fork();
@@ -204,7 +204,7 @@ TEST_F(poll, works_on_a_pidfd_that_was_sent)
 	memcpy(CMSG_DATA(cmsg), &c.pidfd, sizeof(int));
 	ASSERT_EQ(1, sendmsg(sockets[0], &msg, 0));
 
-	/* Ours is closed: the message or the receiver holds the last one. */
+	/* The message or the receiver holds the last reference now. */
 	close(c.pidfd);
 	c.pidfd = -1;
 	tell_child(&c, 0);
@@ -350,7 +350,7 @@ TEST_F_TIMEOUT(epoll, reports_each_of_many_pidfds, 120)
 	}
 	EXPECT_EQ(0, events_of(epoll, 0));
 
-	/* All end at once, and each is reported exactly once. */
+	/* All exit at once, and each is reported exactly once. */
 	for (int i = 0; i < MANY; i++)
 		tell_child(&children[i], 0);
 	for (int n = 0; n < MANY; n++) {
@@ -397,9 +397,9 @@ TEST_F(epoll, takes_many_pidfds_of_one_process)
 }
 
 /*
- * Threads. The process under test is this program again, told what to be by its
- * first argument, so that threads and exec start from a clean state. It says
- * what it is on standard output and ends when standard input does.
+ * Threads. The process under test executes this program with its role as the first argument, so
+ * that threads and exec start from a clean state. It reports its state on standard output and exits
+ * when standard input ends.
  */
 static void say(char what)
 {
@@ -425,7 +425,7 @@ static void *execs(void *unused)
 {
 	char byte;
 
-	/* The leader may be a zombie, whose own link leads nowhere. */
+	/* The leader may be a zombie, whose link to its program is empty. */
 	if (read_nointr(STDIN_FILENO, &byte, 1) == 1)
 		execl("/proc/thread-self/exe", "poll_test", "exec-ed", NULL);
 	_exit(EXIT_FAILURE);
@@ -457,7 +457,7 @@ static int be(const char *what)
 		if (pthread_create(&thread, NULL, outlives_the_leader, NULL))
 			return EXIT_FAILURE;
 		say('L');
-		/* The thread alone; exit() would end the process. */
+		/* This ends the thread alone. exit() would end the process. */
 		syscall(__NR_exit, 0);
 	}
 
@@ -485,7 +485,7 @@ static int be(const char *what)
 	return EXIT_FAILURE;
 }
 
-/* A child that is one of those; @in and @out are our ends of its pipes. */
+/* A child with such a role. @in and @out are the tester's ends of its pipes. */
 struct actor {
 	pid_t pid;
 	int pidfd;
@@ -515,7 +515,7 @@ static int start_actor(struct actor *a, const char *what)
 	return a->pid < 0 ? -1 : 0;
 }
 
-/* What it says next, once it has said it; 0 where it ended. */
+/* Waits for the next state that the actor reports; 0 if it has exited. */
 static char hear(const struct actor *a)
 {
 	char what;
@@ -536,7 +536,7 @@ static void end_actor(struct actor *a)
 	close(a->pidfd);
 }
 
-/* For both kinds of pidfd of a leader: it stands for the whole group. */
+/* Both kinds of a leader's pidfd refer to the thread group. */
 FIXTURE(leader)
 {
 	struct numbers before;
@@ -571,14 +571,14 @@ FIXTURE_TEARDOWN(leader)
 	rust_teardown(_metadata, &self->before);
 }
 
-/* Starts the actor and opens the pidfd that is looked at. */
+/* Starts the actor and opens the pidfd under test. */
 #define START(what) do {						\
 	ASSERT_EQ(0, start_actor(&self->actor, what));			\
 	self->fd = sys_pidfd_open(self->actor.pid, variant->flags);	\
 	ASSERT_GE(self->fd, 0);						\
 } while (0)
 
-/* Ends the actor and checks that only now the pidfd is readable. */
+/* Ends the actor and checks that the pidfd becomes readable only then. */
 #define EXPECT_READABLE_AT_THE_END(w) do {				\
 	EXPECT_EQ(0, ready(self->fd));					\
 	EXPECT_TRUE(still_waits(w));					\
@@ -660,7 +660,7 @@ TEST_F(thread, is_readable_and_hung_up_once_it_ended)
 	end_actor(&a);
 }
 
-/* A thread that calls exec gets its leader's number: its own is gone. */
+/* A thread that calls exec takes the number of its leader, and loses its own. */
 TEST_F(thread, that_execs_loses_its_number)
 {
 	struct actor a;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0 */
 /*
- * What runs a race: actors, each a process, that take turn after turn until time is
- * up or one of them finds something wrong.
+ * Races: actors, each of which is a process, take turns until time is up or one of them finds an
+ * error.
  */
 #ifndef RACE_H
 #define RACE_H
@@ -11,21 +11,21 @@
 #define MOST_ROLES 6
 #define MOST_TEAMS 16
 
-/* The process that a team is about; made by its leader. */
+/* The process that a team races on. The first actor of the team makes it. */
 struct target {
 	unsigned int turn;
 	pid_t pid;
-	/* A second one: a thread, or a member of the namespace. */
+	/* A second process: a thread, or a member of the namespace. */
 	pid_t other;
 	__u64 flags;
 	__u64 ino;
-	/* How it ends, as wait() tells it; and how it may end as well, or 0. */
+	/* The exit code in the form of wait(), and another possible one or 0. */
 	int end;
 	int end_too;
 	struct handle handle;
 };
 
-/* Somebody has it open; it may call exec, have ended, have been reaped. */
+/* The progress of a target: opened by an actor, may call exec, may have exited, may be reaped. */
 enum said {
 	MET,
 	EXECUTING,
@@ -34,36 +34,36 @@ enum said {
 };
 
 struct team {
-	/* Odd while the target is written. */
+	/* Odd during a write to the target. */
 	unsigned int sequence;
 	struct target target;
 
-	/* Up to which turn each has been said. */
+	/* The last turn for which each was announced. */
 	unsigned int said[REAPING + 1];
 
-	/* How many copies of the pidfd that kills are open. */
+	/* The number of open copies of the pidfd that kills. */
 	int holders;
 	pid_t thread;
 
-	/* For passing descriptors: the first end sends. */
+	/* Passes descriptors from the first end to the second. */
 	int pass[2];
 	int listener;
 	struct sockaddr_un addr;
 	socklen_t addr_len;
 };
 
-/* Shared by all actors of a race and who conducts it. */
+/* Shared by all actors of a race and the process that runs it. */
 struct stage {
 	bool over;
-	/* The same for those who receive what the others pass on. */
+	/* The same for the actors that receive descriptors from others. */
 	bool nothing_sent;
-	/* Nobody begins a turn, so that the last pidfds get closed. */
+	/* No actor begins a turn, so that all pidfds get closed. */
 	bool quiet;
 	bool taken;
 	bool is_wrong;
 	char wrong[256];
 	long rounds[MOST_ROLES];
-	/* In how many of them the process was gone already. */
+	/* The number of rounds in which the process had been reaped. */
 	long late[MOST_ROLES];
 	int teams;
 	struct team team[MOST_TEAMS];
@@ -73,7 +73,7 @@ struct stage {
 #define store(var, value) __atomic_store_n(&(var), value, __ATOMIC_SEQ_CST)
 #define add(var, n) __atomic_add_fetch(&(var), n, __ATOMIC_SEQ_CST)
 
-/* On @fd, or for -1 for the caller and its children. */
+/* Maps a stage on @fd; -1: for the caller and its children. */
 static inline struct stage *map_stage(int fd)
 {
 	struct stage *stage = mmap(NULL, sizeof(*stage), PROT_READ | PROT_WRITE,

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Actors that run against each other, each race for RACE_SECONDS. Whoever wins, what
- * they find has to fit together: each check says what must hold in any order.
+ * Actors race with each other, for RACE_SECONDS in each race. Each check states what holds in any
+ * order of events.
  *
- * With SWAPPED=<descriptor of a stage> and the name of a race, runs that one until
- * the stage says that it is over. Nobody is asked then who makes the pidfds.
+ * With SWAPPED=<descriptor of a stage> and the name of a race, runs that race until the stage is
+ * over. The module may be loaded and unloaded meanwhile, so the race does not check the counters.
  */
 #include <sys/epoll.h>
 
@@ -16,15 +16,15 @@
 #define AUTOKILL (CLONE_AUTOREAP | CLONE_PIDFD_AUTOKILL)
 #define ENDED (POLLIN | POLLHUP)
 
-/* Of the actor that this process is. */
+/* The actor that runs in this process. */
 static struct stage *stage;
 static struct team *team;
 static int role;
 
-/* Who serves may change all the time. */
+/* The module is loaded and unloaded during the race. */
 static bool swapped;
 
-/* Notes the first thing that is wrong, and ends the actor. */
+/* Records the first error, and ends the actor. */
 static void __noreturn __printf(1, 2) wrong(const char *format, ...)
 {
 	va_list args;
@@ -55,7 +55,7 @@ static void __noreturn __printf(1, 2) wrong(const char *format, ...)
 		      _seen, strerrorname_np(errno));			\
 } while (0)
 
-/* A moment that is never the same. */
+/* Waits for a random time. */
 static void linger(void)
 {
 	switch (rand() % 4) {
@@ -90,7 +90,7 @@ static void publish(const struct target *t)
 	add(team->sequence, 1);
 }
 
-/* Whose turn it is; false where there is none yet. */
+/* Reads the current target; false without one. */
 static bool look_at(struct target *t)
 {
 	unsigned int sequence;
@@ -105,7 +105,7 @@ static bool look_at(struct target *t)
 	return t->turn;
 }
 
-/* Said before it is done, of the target and of those before it. */
+/* Announces progress of the target and of earlier ones, before it happens. */
 static void say(enum said what, const struct target *t)
 {
 	if (load(team->said[what]) < t->turn)
@@ -117,7 +117,7 @@ static bool has(enum said what, const struct target *t)
 	return load(team->said[what]) >= t->turn;
 }
 
-/* Has somebody else open the target, most of the time. */
+/* Waits, in most turns, until another actor has opened the target. */
 static void await_company(const struct target *t)
 {
 	if (rand() % 4)
@@ -131,13 +131,13 @@ static bool may_be_end(const struct target *t, int end)
 	return end == t->end || (t->end_too && end == t->end_too);
 }
 
-/* Asks for all that is told, and checks that it fits; tells the end, or NO_RECORD. */
+/* Requests all information and checks it. Returns the exit code, or NO_RECORD. */
 static int ask(const struct target *t, int fd)
 {
 	struct pidfd_info info;
 	int end = NO_RECORD;
 
-	/* Whoever is gone has a record: one of the two is always told. */
+	/* A process that has been reaped has a record, so one of the two is set. */
 	MUST_BE(0, get_info(fd, PIDFD_INFO_EXIT, &info));
 	MUST(info.mask & (PIDFD_INFO_PID | PIDFD_INFO_EXIT));
 	if (info.mask & PIDFD_INFO_PID) {
@@ -151,33 +151,33 @@ static int ask(const struct target *t, int fd)
 	if (info.mask & PIDFD_INFO_EXIT) {
 		end = info.exit_code;
 		MUST(may_be_end(t, end));
-		/* A zombie that awaits its parent does not tell. */
+		/* A zombie that awaits its parent reports no exit code. */
 		MUST(has(REAPING, t));
 		MUST(ready(fd) & POLLIN);
 	}
 	return end;
 }
 
-/* What is known of a process that has been reaped, for good. */
+/* Checks the pidfd of a process that has been reaped. */
 static void check_reaped(const struct target *t, int fd)
 {
 	MUST_BE(ENDED, ready(fd));
-	MUST(may_be_end(t, exit_told(fd)));
+	MUST(may_be_end(t, exit_code_of(fd)));
 	MUST_BE(-1, pidfd_number(fd));
 	MUST_BE(ESRCH, ERROR_OF(sys_pidfd_send_signal(fd, 0, NULL, 0)));
 	MUST_BE(ESRCH, ERROR_OF(get_info(fd, 0, &(struct pidfd_info){})));
 	MUST_BE(t->ino, ino_of(fd));
 }
 
-/* Looks at a pidfd @looks times; true when it has seen the process being reaped. */
+/* Checks a pidfd @looks times. Returns true once the process has been reaped. */
 static bool watch(const struct target *t, int fd, int looks)
 {
-	int was = 0, told = NO_RECORD;
+	int was = 0, reported = NO_RECORD;
 
 	for (int i = 0; i < looks; i++) {
 		int now = ready(fd), end, nr;
 
-		/* C may report the end of a leader whose place exec takes. */
+		/* C may report the exit of a leader that is replaced by exec. */
 		if (swapped && t->other && now == POLLIN && !has(ENDING, t))
 			now = ready(fd);
 		MUST(now == 0 || now == POLLIN || now == ENDED);
@@ -187,14 +187,14 @@ static bool watch(const struct target *t, int fd, int looks)
 		was = now;
 
 		end = ask(t, fd);
-		if (told != NO_RECORD)
-			MUST_BE(told, end);
-		told = end;
+		if (reported != NO_RECORD)
+			MUST_BE(reported, end);
+		reported = end;
 		if (now & POLLHUP)
-			MUST(told != NO_RECORD);
-		/* Nobody waits for it: who is woken finds how it ended. C may be late. */
+			MUST(reported != NO_RECORD);
+		/* A poller woken by an auto-reaped exit can read the exit code. C may be late. */
 		if (t->flags & CLONE_AUTOREAP && now & POLLIN && !swapped)
-			MUST(told != NO_RECORD);
+			MUST(reported != NO_RECORD);
 
 		nr = pidfd_number(fd);
 		MUST(nr == t->pid || (nr == -1 && has(REAPING, t)));
@@ -206,7 +206,7 @@ static bool watch(const struct target *t, int fd, int looks)
 	return false;
 }
 
-/* Opens the target in any way, or is late: it must have been reaped then. */
+/* Opens the target in any way. If that fails, it must have been reaped. */
 static int open_target(const struct target *t)
 {
 	struct handle h = t->handle;
@@ -227,7 +227,7 @@ static int open_target(const struct target *t)
 	return fd;
 }
 
-/* What a target does before it waits for its end. */
+/* The function that a target runs before it waits. */
 typedef void first_fn(const struct target *t);
 
 /* Starts the target of the next turn. Returns its pidfd, and a pipe that ends it. */
@@ -274,7 +274,7 @@ static void end_target(const struct target *t, int pidfd, int tell)
 	close(tell);
 }
 
-/* Has the target reaped, or awaits its reaping itself. */
+/* Reaps the target, or waits until it has been reaped. */
 static void reap_target(const struct target *t, int pidfd)
 {
 	siginfo_t info = {};
@@ -282,10 +282,10 @@ static void reap_target(const struct target *t, int pidfd)
 	MUST(becomes_ready(pidfd, POLLIN) & POLLIN);
 	if (t->flags & CLONE_AUTOREAP) {
 		if (!swapped)
-			MUST(may_be_end(t, exit_told(pidfd)));
+			MUST(may_be_end(t, exit_code_of(pidfd)));
 		MUST(is_reaped(pidfd));
 	} else {
-		MUST_BE(NO_RECORD, exit_told(pidfd));
+		MUST_BE(NO_RECORD, exit_code_of(pidfd));
 		MUST_BE(POLLIN, ready(pidfd));
 		linger();
 		say(REAPING, t);
@@ -297,7 +297,7 @@ static void reap_target(const struct target *t, int pidfd)
 	check_reaped(t, pidfd);
 }
 
-/* The leader of several races: starts a child and ends it. */
+/* The first actor of several races: starts a child and ends it. */
 static void raises_children(void)
 {
 	struct target t;
@@ -377,7 +377,7 @@ static void looks_on(void)
 	close(fd);
 }
 
-/* Exec by another thread than the leader, against poll() and PIDFD_GET_INFO. */
+/* Exec by a thread that is not the leader, against poll() and PIDFD_GET_INFO. */
 
 static int go_pipe, tell_pipe;
 
@@ -393,7 +393,7 @@ static void *executes(void *unused)
 	_exit(254);
 }
 
-/* Two threads: one to call exec, and the leader, which may exit before. */
+/* Two threads: one calls exec, and the leader may exit before. */
 static void become_two(bool leader_exits)
 {
 	pthread_t thread;
@@ -408,7 +408,7 @@ static void become_two(bool leader_exits)
 		pause();
 }
 
-/* The thread's pidfd: its process goes on with another one. */
+/* Checks the pidfd of the thread, whose process goes on with another one. */
 static bool watch_thread(const struct target *t, int fd, int looks)
 {
 	struct pidfd_info info;
@@ -429,7 +429,7 @@ static bool watch_thread(const struct target *t, int fd, int looks)
 			MUST_BE(t->other, info.pid);
 			MUST_BE(t->pid, info.tgid);
 		}
-		/* What ended as the thread is the old leader. */
+		/* The old leader has ended under the number of the thread. */
 		if (info.mask & PIDFD_INFO_EXIT) {
 			MUST(has(EXECUTING, t));
 			MUST_BE(0, info.exit_code);
@@ -475,7 +475,7 @@ static void has_threads_exec(void)
 	say(EXECUTING, &t);
 	MUST_BE(1, write_nointr(go[1], "", 1));
 	watch(&t, pidfd, rand() % 8);
-	/* Nobody has the other end any more: another program runs. */
+	/* The other end is closed: the new program runs. */
 	MUST_BE(POLLERR, becomes_ready(go[1], 0));
 	MUST(watch_thread(&t, thread, 1));
 	watch(&t, pidfd, 1);
@@ -519,9 +519,9 @@ static void looks_at_threads(void)
 	close(fd);
 }
 
-/* The last close against opening again. */
+/* The last close against reopening. */
 
-/* One for many turns of the others, of which nobody keeps a pidfd. */
+/* A target for many turns of the others, of which no actor keeps a pidfd. */
 static void raises_one_for_long(void)
 {
 	struct target t;
@@ -565,7 +565,7 @@ static void opens_again_and_again(void)
 	count_round(nr == -1);
 }
 
-/* Reaping against SO_PEERPIDFD and SCM_PIDFD of the dying. */
+/* Reaping against SO_PEERPIDFD and SCM_PIDFD. */
 
 #define CONNECTIONS 2
 
@@ -579,7 +579,7 @@ static void connects(const struct target *t)
 	for (int i = 0; i < CONNECTIONS; i++) {
 		int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-		/* Too many may be waiting already. */
+		/* The queue may be full. */
 		if (connect(fd, (struct sockaddr *)&team->addr, team->addr_len))
 			break;
 		write_nointr(fd, &data, sizeof(data));
@@ -597,12 +597,12 @@ static void raises_peers(void)
 	end_target(&t, pidfd, tell);
 	reap_target(&t, pidfd);
 	close(pidfd);
-	/* Of what is published, the number of the turn is looked at. */
+	/* The others use only the number of the turn. */
 	publish(&t);
 	count_round(false);
 }
 
-static void asks_who_it_is(void)
+static void opens_peers(void)
 {
 	int sock, peer, sender, again;
 	struct target t;
@@ -611,19 +611,19 @@ static void asks_who_it_is(void)
 
 	if (poll(&pfd, 1, 20) < 1)
 		return;
-	/* Another one may have been faster. */
+	/* Another actor may have been faster. */
 	sock = accept4(team->listener, NULL, NULL, SOCK_CLOEXEC);
 	if (sock < 0)
 		return;
-	/* Connecting has made it known: it does not matter how far it has come. */
+	/* The connection has registered the process, whether it still lives or not. */
 	peer = peer_pidfd(sock);
 	MUST(peer >= 0);
 	sender = receive_fd(sock, SCM_PIDFD);
 	if (sender == NO_MESSAGE || read_nointr(sock, &t, sizeof(t)) != sizeof(t)) {
-		/* Killed before it has said how it will end. */
+		/* The target was killed before it announced its exit code. */
 		MUST(sender == NO_MESSAGE || ino_of(sender) == ino_of(peer));
 		MUST(is_reaped(peer));
-		MUST_BE(SIGKILL, exit_told(peer));
+		MUST_BE(SIGKILL, exit_code_of(peer));
 	} else {
 		MUST(sender >= 0);
 		t.ino = ino_of(peer);
@@ -645,7 +645,7 @@ static void asks_who_it_is(void)
 	close(sock);
 }
 
-/* Pid numbers that are used again at once. */
+/* Pid numbers that are reused at once. */
 
 #define FIRST_RECYCLED 300
 #define WORKERS 3
@@ -665,7 +665,7 @@ static void check_old(const struct old *o)
 	struct handle h = o->handle;
 
 	MUST_BE(ENDED, ready(o->child.pidfd));
-	MUST_BE(o->end, exit_told(o->child.pidfd));
+	MUST_BE(o->end, exit_code_of(o->child.pidfd));
 	MUST_BE(o->ino, ino_of(o->child.pidfd));
 	MUST_BE(-1, pidfd_number(o->child.pidfd));
 	MUST_BE(ESRCH, ERROR_OF(sys_pidfd_send_signal(o->child.pidfd, SIGKILL, NULL, 0)));
@@ -698,7 +698,7 @@ static void uses_numbers_again(void)
 		}
 		if (again)
 			count_round(false);
-		/* What was meant for the old one has not met it. */
+		/* The signals for the old process have not reached the new one. */
 		MUST_BE(0, ready(c->pidfd));
 		MUST_BE(c->pid, pidfd_number(c->pidfd));
 		tell_child(c, WEXITSTATUS(o->end));
@@ -748,7 +748,7 @@ static void opens_by_number(void)
 
 static void act(void (*turn)(void), bool receives)
 {
-	/* What is under way is received to the last. */
+	/* All descriptors that were sent are received. */
 	const bool *end = receives ? &stage->nothing_sent : &stage->over;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -761,14 +761,14 @@ static void act(void (*turn)(void), bool receives)
 	_exit(EXIT_SUCCESS);
 }
 
-/* Has a proc of its own pid namespace, which it is the init of. */
+/* Mounts the procfs of a pid namespace of which the caller is the init. */
 static void mounts_proc(void)
 {
 	MUST_BE(0, mount("", "/", NULL, MS_REC | MS_PRIVATE, NULL));
 	MUST_BE(0, mount("proc", "/proc", "proc", 0, NULL));
 }
 
-/* All in a pid namespace with hardly more numbers than processes. */
+/* Enters a pid namespace with hardly more numbers than processes. */
 static void has_few_numbers(void)
 {
 	int least = sysconf(_SC_NPROCESSORS_CONF) * 8, most = FIRST_RECYCLED + WORKERS + 2;
@@ -790,8 +790,8 @@ static void has_few_numbers(void)
 		}
 	}
 	/*
-	 * Low ones are not used again; they are what the workers have. Without
-	 * CONFIG_CHECKPOINT_RESTORE they are used up one by one.
+	 * Low numbers are not reused; the workers have them. Without CONFIG_CHECKPOINT_RESTORE the
+	 * numbers are used up one by one.
 	 */
 	write_file("/proc/sys/kernel/ns_last_pid", "299");
 	do {
@@ -806,7 +806,7 @@ static void has_few_numbers(void)
 
 #define MEMBERS 2
 
-/* The init of the namespace; has a child there that looks at itself. */
+/* The init of the namespace, with a child there that opens itself. */
 static void is_init(const struct target *t)
 {
 	char buf[4096];
@@ -846,7 +846,7 @@ static void raises_namespaces(void)
 
 	say(REAPING, &t);
 	end_target(&t, pidfd, tell);
-	/* Init ends when all have been reaped, some of them by us. */
+	/* The init exits once all others have been reaped. */
 	for (int i = 0; i < MEMBERS; i++) {
 		linger();
 		MUST_BE(members[i], waitpid(members[i], &status, 0));
@@ -860,8 +860,8 @@ static void raises_namespaces(void)
 }
 
 /*
- * Until the process is gone: both lines of fdinfo have the number @pid, the second
- * one, with @inner, another number behind it that stays.
+ * Checks that both lines of fdinfo have the number @pid until the process is gone. With @inner,
+ * the second line has another number behind it, which stays the same.
  */
 static bool watch_fdinfo(int fd, pid_t pid, bool inner, int looks)
 {
@@ -911,7 +911,7 @@ static void reads_fdinfo(void)
 	send_fd(team->pass[0], fd);
 	if (watch_fdinfo(fd, pid, true, rand() % 8)) {
 		MUST(has(REAPING, &t));
-		MUST_BE(init ? t.end : SIGKILL, exit_told(fd));
+		MUST_BE(init ? t.end : SIGKILL, exit_code_of(fd));
 	} else {
 		MUST_BE(0, get_info(fd, PIDFD_INFO_EXIT, &info));
 		MUST(info.mask & (PIDFD_INFO_PID | PIDFD_INFO_EXIT));
@@ -935,7 +935,7 @@ static int receive_passed(void)
 	return fd == NO_MESSAGE ? -1 : fd;
 }
 
-/* From a namespace beside that of the process. */
+/* Reads in a namespace that is no ancestor of that of the process. */
 static void reads_fdinfo_elsewhere(void)
 {
 	int fd = receive_passed();
@@ -965,7 +965,7 @@ static bool lists(int fd, const char *name)
 	return false;
 }
 
-/* Nobody else writes it: it is what it was set to. */
+/* No other actor writes it, so it has the value that was set. */
 static void write_own(int fd, unsigned int turn)
 {
 	static char value[200];
@@ -996,7 +996,7 @@ static void write_own(int fd, unsigned int turn)
 	}
 }
 
-/* All write it: it is one of the values, or not there. */
+/* All actors write it, so it has one of the values, or does not exist. */
 static void write_shared(int fd)
 {
 	char value[100], buf[100];
@@ -1034,9 +1034,9 @@ static void takes_notes(void)
 	close(fd);
 }
 
-/* The close that kills, against signals, exit, and passing on. */
+/* The close of a PIDFD_AUTOKILL pidfd, against signals, exit, and passing on. */
 
-/* Closes a copy of the pidfd that kills; the last one ends the process. */
+/* Closes a copy of the pidfd that kills. The last close ends the process. */
 static void let_go(int fd)
 {
 	if (add(team->holders, -1) == 0) {
@@ -1046,7 +1046,7 @@ static void let_go(int fd)
 	close(fd);
 }
 
-/* Lets a child have the copy that it is born with, and exit. */
+/* Leaves the copy to a child that inherits it, and exits. */
 static void let_child_go(int fd)
 {
 	pid_t pid;
@@ -1087,7 +1087,7 @@ static void kills_by_closing(void)
 	publish(&t);
 	await_company(&t);
 
-	/* Before it is sent, so that it is counted when it comes. */
+	/* Counted before it is sent, so that the receiver finds it counted. */
 	add(team->holders, 1);
 	if (send_fd(team->pass[0], pidfd))
 		add(team->holders, -1);
@@ -1099,7 +1099,7 @@ static void kills_by_closing(void)
 		sys_pidfd_send_signal(pidfd, SIGTERM, NULL, 0);
 	linger();
 	let_go(copy);
-	/* Whoever else lets go, this copy is left. */
+	/* This copy is left, whatever the other actors close. */
 	if (!wish)
 		MUST_BE(0, ready(other));
 	if (rand() % 4)
@@ -1129,7 +1129,7 @@ static void holds_on(void)
 	MUST_BE(t.ino, ino_of(fd));
 	copy = dup(fd);
 	close(fd);
-	/* As long as nobody wished for another end, and this is open, it lives. */
+	/* The process lives while this copy is open, unless another actor ends it. */
 	if (!t.end_too)
 		MUST_BE(0, ready(copy));
 	linger();
@@ -1160,7 +1160,7 @@ static void signals(void)
 	close(fd);
 }
 
-/* Copies that go from hand to hand, and what else takes a pidfd, against exit. */
+/* Copies that are passed on, and other system calls that take a pidfd, against exit. */
 
 static void passes_on(void)
 {
@@ -1192,15 +1192,15 @@ static void is_passed_on(void)
 		watch(&t, fd, rand() % 3);
 		count_round(false);
 	} else {
-		/* One of a turn that is over. */
+		/* The pidfd of an earlier turn. */
 		MUST_BE(ENDED, ready(fd));
-		MUST(exit_told(fd) >= 0);
+		MUST(exit_code_of(fd) >= 0);
 		count_round(true);
 	}
 	close(fd);
 }
 
-/* What a system call that needs a living process may say. */
+/* Checks the result of a system call that needs a living process. */
 #define NEEDS_LIFE(t, call) do {					\
 	int _error = ERROR_OF(call);					\
 									\
@@ -1239,10 +1239,10 @@ struct role {
 	const char *does;
 	void (*turn)(void);
 	int n;
-	/* What it has of its own, and does before it acts. */
+	/* The namespaces of the actor, and the function that it runs first. */
 	__u64 flags;
 	void (*prepare)(void);
-	/* Takes what is under way also while nobody begins a turn. */
+	/* Receives descriptors even while no actor begins a turn. */
 	bool receives;
 };
 
@@ -1268,7 +1268,7 @@ static const struct race reopen_race = { "reopen", {
 
 static const struct race peer_race = { "peer", {
 	{ "raises peers", raises_peers, 1 },
-	{ "asks who it is", asks_who_it_is, 2 },
+	{ "opens peers", opens_peers, 2 },
 } };
 
 static const struct race recycle_race = { "recycle", {
@@ -1326,7 +1326,7 @@ static pid_t start_actor(const struct role *r)
 	return pid;
 }
 
-/* Says what went wrong, or NULL. */
+/* Returns NULL, or what went wrong. */
 static const char *start_team(const struct race *race, struct cast *cast)
 {
 	int on = 1;
@@ -1351,7 +1351,7 @@ static const char *start_team(const struct race *race, struct cast *cast)
 	return NULL;
 }
 
-/* Those that receive, or the others; adds to what went wrong. */
+/* Waits for the actors that receive, or for the others. Sets @reason if one has failed. */
 static void end_actors(const struct cast *cast, bool receives, const char **reason)
 {
 	static char died[64];
@@ -1360,7 +1360,7 @@ static void end_actors(const struct cast *cast, bool receives, const char **reas
 	for (int i = 0; i < cast->n; i++) {
 		if (cast->receives[i] != receives)
 			continue;
-		/* Who waits for somebody that has stopped waits for long. */
+		/* An actor that waits for one that has failed waits for long. */
 		while (waitpid(cast->pids[i], &status, WNOHANG) == 0) {
 			if (*reason || load(stage->is_wrong))
 				kill(cast->pids[i], SIGKILL);
@@ -1374,7 +1374,7 @@ static void end_actors(const struct cast *cast, bool receives, const char **reas
 	}
 }
 
-/* A race for some seconds, or for 0 until somebody says that it is over. */
+/* Runs a race for some seconds; 0: until the stage is over. */
 static const char *run_race(const struct race *race, int seconds)
 {
 	struct cast cast = {};
@@ -1499,11 +1499,11 @@ TEST_F_TIMEOUT(race, fits_together, MOST_SECONDS + 60)
 		TH_LOG("%s: %ld rounds, %ld of them late", variant->race->roles[i].does,
 		       stage->rounds[i], stage->late[i]);
 	}
-	/* The leaders have made one in each round. */
+	/* The first actor has made one in each round. */
 	EXPECT_LE(created + stage->rounds[0], rust_created());
 }
 
-/* Without the harness, which has a pidfd of each test. */
+/* Runs without the harness, which holds a pidfd of each test. */
 static int run_swapped(const char *name)
 {
 	static const struct race *const races[] = {
@@ -1529,7 +1529,7 @@ static int run_swapped(const char *name)
 
 int main(int argc, char **argv)
 {
-	/* What the threads execute. */
+	/* The program that the threads execute. */
 	if (argc == 3 && !strcmp(argv[1], "exec"))
 		await_status((int []){ atoi(argv[2]), -1 });
 	if (getenv("SWAPPED"))

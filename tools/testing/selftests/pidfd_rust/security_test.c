@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * What those may not do to whom a pidfd of another process has come: a user
- * without privileges, a container, who runs into a limit. Each refusal is the one
- * that C has.
+ * The restrictions on a holder of a pidfd of another process: a user without privileges, a
+ * container, a process at a limit. The errors are those of the C implementation.
  */
 #include <linux/fs.h>
 #include <sys/inotify.h>
@@ -12,7 +11,7 @@
 #include "pidfs.h"
 #include "slow_page.h"
 
-/* All that is tried; the results are errors, 0 for none. */
+/* The attempts. Each returns an error number, or 0. */
 
 static struct handle passed;
 static pid_t number;
@@ -162,7 +161,7 @@ static int reads_the_counters(int unused)
 	return ERROR_OF(open(COUNTERS "created", O_RDONLY));
 }
 
-/* Who tries, and what comes of it. */
+/* The callers, and the errors that they get. */
 struct attempt {
 	const char *what;
 	int (*run)(int fd);
@@ -174,8 +173,8 @@ struct attempt {
 #define ATTEMPT(what, ...) { #what, what, __VA_ARGS__ }
 
 /*
- * Whoever starts a container is root in it. If that is root outside too, the ids
- * are those of the process, and that alone must not be enough.
+ * The user that starts a container is root in it. If root outside starts it, the ids are equal to
+ * those of the process, which alone must not permit anything.
  */
 static const struct attempt attempts[] = {
 	ATTEMPT(opens_its_number,		0,		ESRCH,		ESRCH),
@@ -202,13 +201,13 @@ static const struct attempt attempts[] = {
 	ATTEMPT(mounts_the_file_system,		EPERM,		ENODEV,		ENODEV),
 	ATTEMPT(loads_a_module,			EPERM,		EPERM,		EPERM),
 	ATTEMPT(unloads_the_module,		EPERM,		EPERM,		EPERM),
-	/* These are a matter of ids, and the files are root's. */
+	/* These depend on ids, and the files belong to root. */
 	ATTEMPT(opens_it_again,			EACCES,		EACCES,		0),
 	ATTEMPT(watches_the_inode,		EACCES,		EACCES,		0),
 	ATTEMPT(reads_the_counters,		EACCES,		EACCES,		0),
 };
 
-/* Runs @fn in a user namespace and a pid namespace of its own. */
+/* Runs @fn in a new user namespace and pid namespace. */
 static int contained(int (*fn)(int), int fd)
 {
 	pid_t pid;
@@ -318,8 +317,8 @@ static void *lets_it_end(void *arg)
 	return NULL;
 }
 
-/* As in C: that it ends is no secret from who has a pidfd. */
-TEST_F(pidfd_of_another, tells_a_container_of_the_end_and_not_how)
+/* As in C, any holder of a pidfd can see the exit. */
+TEST_F(pidfd_of_another, reports_to_a_container_the_exit_and_not_its_status)
 {
 	pthread_t thread;
 
@@ -332,7 +331,7 @@ TEST_F(pidfd_of_another, tells_a_container_of_the_end_and_not_how)
 	EXPECT_EQ(0, as_nobody(asks, self->peer.pidfd));
 }
 
-/* A path is no pidfd, whatever it leads to. */
+/* An O_PATH file of a pidfd is no pidfd. */
 TEST_F(pidfd_of_another, is_needed_and_not_a_path_to_it)
 {
 	static int (*const all[])(int) = {
@@ -428,18 +427,18 @@ static bool is_charged(const char *cache)
 	return end && memchr(link, 'A', end - link);
 }
 
-TEST_F(pidfd_of_another, is_charged_to_who_makes_it)
+TEST_F(pidfd_of_another, is_charged_to_the_caller_that_makes_it)
 {
 	if (!is_charged("pidfs_attr_cache"))
 		SKIP(return, "no memory cgroups, or caches are not merged");
 	EXPECT_TRUE(is_charged("pidfd_record"));
 }
 
-/* What keeps the module besides open pidfds. */
+/* References that hold the module, besides open pidfds. */
 
 RUST_FIXTURE(module)
 
-TEST_F(module, stays_for_who_watches_an_inode)
+TEST_F(module, stays_while_an_inode_is_watched)
 {
 	long refcnt = rust_refcnt();
 	struct child c;
@@ -478,7 +477,7 @@ static void *clones_slowly(void *arg)
 	return (void *)(long)pid;
 }
 
-/* Who is kept in user memory has made a file before, and that keeps the module. */
+/* A reader that blocks on user memory has made a file before, which holds the module. */
 TEST_F(module, stays_for_a_clone_that_is_held_up)
 {
 	struct slow_pages slow;
@@ -530,7 +529,7 @@ TEST_F(module, stays_for_a_handle_that_is_held_up)
 	close(fd);
 	ASSERT_EQ(refcnt, settles(rust_refcnt, refcnt));
 
-	/* What it is stands before the number, and the number in the slow page. */
+	/* The type is in front of the number, which is in the slow page. */
 	fh = (struct file_handle *)(slow.slow - sizeof(*fh));
 	memcpy(fh, &own.fh, sizeof(*fh));
 	ASSERT_EQ(0, pthread_create(&thread, NULL, opens_slowly, fh));

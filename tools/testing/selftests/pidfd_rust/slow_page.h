@@ -2,7 +2,7 @@
 #ifndef __PIDFD_RUST_SLOW_PAGE_H
 #define __PIDFD_RUST_SLOW_PAGE_H
 
-/* Memory whose first use waits until we say so: whoever copies from or to it is held up. */
+/* Memory whose first use blocks until the test provides the page. */
 
 #include <linux/userfaultfd.h>
 #include <sys/ioctl.h>
@@ -10,7 +10,7 @@
 
 #include "pidfd_rust.h"
 
-/* An ordinary page, and slow ones behind it. */
+/* An ordinary page with slow pages behind it. */
 struct slow_pages {
 	int uffd;
 	char *pages;
@@ -46,7 +46,7 @@ static inline const char *make_slow_pages(struct slow_pages *s, int n)
 	return NULL;
 }
 
-/* Until somebody waits for a page. */
+/* Waits until an access blocks on a page. */
 static inline bool page_is_wanted(const struct slow_pages *s)
 {
 	struct pollfd pfd = { .fd = s->uffd, .events = POLLIN };
@@ -57,7 +57,7 @@ static inline bool page_is_wanted(const struct slow_pages *s)
 	       msg.event == UFFD_EVENT_PAGEFAULT;
 }
 
-/* Page @i appears with what is in @content, or empty. */
+/* Provides page @i, with @content or zeroed. */
 static inline int give_page(const struct slow_pages *s, int i, const void *content)
 {
 	struct uffdio_copy copy = {

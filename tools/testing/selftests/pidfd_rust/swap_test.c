@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The same processes' pidfds made by C and by Rust, at the same time and in
- * turn: whoever made a pidfd, whatever is known of its process stays known.
+ * C and Rust make pidfds of the same processes, at the same time and in turn. Numbers, attributes
+ * and exit records of a process do not depend on which of them made a pidfd.
  */
 #include <sys/epoll.h>
 #include <sys/file.h>
@@ -12,7 +12,7 @@
 
 #define ROUNDS_BY_DEFAULT 200
 
-/* What is closed already may take a moment to be gone. */
+/* A closed pidfd may take a moment to be released. */
 #define UNLOAD() do {							\
 	ASSERT_EQ(0, unload_busy_module()) {				\
 		TH_LOG("cannot unload rust_pidfd: %s; %ld pidfds open",	\
@@ -35,7 +35,7 @@ static void served_by(struct __test_metadata *_metadata, bool rust)
 	EXPECT_GE(rust_refcnt(), 1);					\
 } while (0)
 
-/* A process that C has made a pidfd of. */
+/* A process with a C pidfd. */
 FIXTURE(swap)
 {
 	struct peer peer;
@@ -50,15 +50,15 @@ FIXTURE_SETUP(swap)
 }
 
 /*
- * In the process that outlives the test, so that all its pidfds are gone; a
- * peer ends with the test.
+ * Runs in the parent of the test, after all pidfds of the test are closed. A peer exits with the
+ * test.
  */
 FIXTURE_TEARDOWN_PARENT(swap)
 {
 	unload_left_behind(_metadata);
 }
 
-/* Every system call that takes a pidfd, on one of a living child. */
+/* Checks every system call that takes a pidfd, for a living child. */
 static void check_pidfd(struct __test_metadata *_metadata, pid_t pid, int fd)
 {
 	size_t page = sysconf(_SC_PAGESIZE);
@@ -86,7 +86,7 @@ static void check_pidfd(struct __test_metadata *_metadata, pid_t pid, int fd)
 	EXPECT_GE(other, 0);
 	close(other);
 
-	/* The child's memory is ours as it was, at the same addresses. */
+	/* The memory of the child is a copy of the tester's, at the same addresses. */
 	iov.iov_base = (void *)((uintptr_t)&page & ~(page - 1));
 	EXPECT_EQ(page, syscall(__NR_process_madvise, fd, &iov, 1, MADV_COLD, 0));
 
@@ -151,7 +151,7 @@ TEST_F(swap, keeps_number_and_device)
 	close(rust);
 }
 
-TEST_F(swap, keeps_the_number_of_who_was_never_seen_by_c)
+TEST_F(swap, keeps_the_number_of_a_process_that_c_never_registered)
 {
 	struct peer peer;
 	__u64 ino;
@@ -244,8 +244,8 @@ TEST_F(swap, makes_handles_stale_for_both_when_the_process_is_reaped)
 	UNLOAD();
 }
 
-/* Of C's there is none in Rust's place, however it is come by. */
-TEST_F(swap, reopens_a_pidfd_as_what_it_is)
+/* Reopening a C pidfd gives a C pidfd, even while Rust serves. */
+TEST_F(swap, reopens_a_pidfd_as_the_same_kind)
 {
 	int rust, fd;
 
@@ -293,7 +293,7 @@ TEST_F(swap, shares_attributes_between_both_kinds)
 	EXPECT_STREQ("3", value_of(self->c, "trusted.by_rust"));
 	EXPECT_EQ(flistxattr(rust, NULL, 0), flistxattr(self->c, NULL, 0));
 
-	/* Each changes, and removes, what the other has set. */
+	/* Each kind changes and removes attributes that the other has set. */
 	EXPECT_EQ(0, set_value(rust, "trusted.by_c", "4"));
 	EXPECT_STREQ("4", value_of(self->c, "trusted.by_c"));
 	EXPECT_EQ(0, fremovexattr(self->c, "trusted.by_rust"));
@@ -355,7 +355,7 @@ struct writer {
 	long wrong;
 };
 
-/* Sets and removes one attribute that the other may have removed. */
+/* Sets and removes one attribute, which the other thread may have removed. */
 static void *writes(void *arg)
 {
 	struct writer *w = arg;
@@ -387,9 +387,9 @@ TEST_F(swap, lets_both_kinds_change_attributes_at_once)
 	UNLOAD();
 }
 
-/* The end. */
+/* Exit records. */
 
-TEST_F(swap, tells_the_same_end_through_both_kinds)
+TEST_F(swap, reports_the_same_exit_through_both_kinds)
 {
 	struct pidfd_info c, by_rust;
 	int rust;
@@ -399,8 +399,8 @@ TEST_F(swap, tells_the_same_end_through_both_kinds)
 	tell_peer(&self->peer, 42);
 	EXPECT_EQ(POLLIN, becomes_ready(self->c, POLLIN));
 	EXPECT_EQ(POLLIN, becomes_ready(rust, POLLIN));
-	EXPECT_EQ(NO_RECORD, exit_told(self->c));
-	EXPECT_EQ(NO_RECORD, exit_told(rust));
+	EXPECT_EQ(NO_RECORD, exit_code_of(self->c));
+	EXPECT_EQ(NO_RECORD, exit_code_of(rust));
 	EXPECT_EQ(0, sys_waitid(P_PIDFD, rust, NULL, WEXITED));
 	self->peer.pid = -1;
 
@@ -413,10 +413,10 @@ TEST_F(swap, tells_the_same_end_through_both_kinds)
 	EXPECT_EQ(0, memcmp(&c, &by_rust, sizeof(c)));
 	close(rust);
 	UNLOAD();
-	EXPECT_EQ(EXITED(42), exit_told(self->c));
+	EXPECT_EQ(EXITED(42), exit_code_of(self->c));
 }
 
-TEST_F(swap, tells_the_end_that_came_between_to_both)
+TEST_F(swap, reports_an_exit_before_the_swap_through_both_kinds)
 {
 	int rust;
 
@@ -425,18 +425,18 @@ TEST_F(swap, tells_the_end_that_came_between_to_both)
 	close(rust);
 	UNLOAD();
 	reap_peer(&self->peer, 43);
-	EXPECT_EQ(EXITED(43), exit_told(self->c));
+	EXPECT_EQ(EXITED(43), exit_code_of(self->c));
 	LOAD();
 	rust = peer_pidfd(self->peer.sock);
 	EXPECT_EQ(ino_of(self->c), ino_of(rust));
-	EXPECT_EQ(EXITED(43), exit_told(rust));
-	EXPECT_EQ(EXITED(43), exit_told(self->c));
+	EXPECT_EQ(EXITED(43), exit_code_of(rust));
+	EXPECT_EQ(EXITED(43), exit_code_of(self->c));
 	close(rust);
 	UNLOAD();
-	EXPECT_EQ(EXITED(43), exit_told(self->c));
+	EXPECT_EQ(EXITED(43), exit_code_of(self->c));
 }
 
-TEST_F(swap, wakes_who_waits_by_either_kind)
+TEST_F(swap, wakes_pollers_of_both_kinds)
 {
 	struct epoll_event event = { .events = EPOLLIN };
 	int epoll = epoll_create1(EPOLL_CLOEXEC), rust;
@@ -450,14 +450,14 @@ TEST_F(swap, wakes_who_waits_by_either_kind)
 	ASSERT_EQ(0, await_zombie(self->peer.pid));
 	EXPECT_EQ(2, epoll_wait(epoll, (struct epoll_event [2]){}, 2, PATIENCE_MS));
 	await_peer(&self->peer);
-	EXPECT_EQ(SIGKILL, exit_told(self->c));
-	EXPECT_EQ(SIGKILL, exit_told(rust));
+	EXPECT_EQ(SIGKILL, exit_code_of(self->c));
+	EXPECT_EQ(SIGKILL, exit_code_of(rust));
 	close(rust);
 	close(epoll);
 	UNLOAD();
 }
 
-/* Who serves when something becomes known, when it happens, and when it is asked. */
+/* The implementation that serves at the registration, at the event, and at the query. */
 FIXTURE(across)
 {
 	struct peer peer;
@@ -549,8 +549,8 @@ FIXTURE_TEARDOWN_PARENT(across)
 	EXPECT_EQ((rust) ? _old + 1 : -1, rust_created());		\
 } while (0)
 
-/* Known by a connection alone. */
-TEST_F(across, end_of_a_peer_is_told)
+/* The connection registers the process. */
+TEST_F(across, exit_of_a_peer_is_reported)
 {
 	int fd;
 
@@ -561,19 +561,19 @@ TEST_F(across, end_of_a_peer_is_told)
 	served_by(_metadata, variant->asked);
 	EXPECT_MADE_BY(variant->asked, fd = peer_pidfd(self->peer.sock));
 	EXPECT_GE(fd, 0);
-	EXPECT_EQ(EXITED(50), exit_told(fd));
+	EXPECT_EQ(EXITED(50), exit_code_of(fd));
 	EXPECT_EQ(POLLIN | POLLHUP, ready(fd));
 	close(fd);
 
-	/* And once more, by the other. */
+	/* The same by the other implementation. */
 	served_by(_metadata, !variant->asked);
 	EXPECT_MADE_BY(!variant->asked, fd = peer_pidfd(self->peer.sock));
-	EXPECT_EQ(EXITED(50), exit_told(fd));
+	EXPECT_EQ(EXITED(50), exit_code_of(fd));
 	close(fd);
 	served_by(_metadata, C);
 }
 
-TEST_F(across, end_of_a_peer_that_nobody_waits_for_is_told)
+TEST_F(across, exit_of_an_auto_reaped_peer_is_reported)
 {
 	int fd;
 
@@ -583,12 +583,12 @@ TEST_F(across, end_of_a_peer_that_nobody_waits_for_is_told)
 	reap_peer(&self->peer, 51);
 	served_by(_metadata, variant->asked);
 	EXPECT_MADE_BY(variant->asked, fd = peer_pidfd(self->peer.sock));
-	EXPECT_EQ(EXITED(51), exit_told(fd));
+	EXPECT_EQ(EXITED(51), exit_code_of(fd));
 	close(fd);
 	served_by(_metadata, C);
 }
 
-TEST_F(across, end_of_a_process_that_is_open_by_c_is_told)
+TEST_F(across, exit_of_a_process_with_a_c_pidfd_is_reported)
 {
 	int c, fd;
 
@@ -600,16 +600,16 @@ TEST_F(across, end_of_a_process_that_is_open_by_c_is_told)
 	reap_peer(&self->peer, 52);
 	served_by(_metadata, variant->asked);
 	EXPECT_MADE_BY(variant->asked, fd = peer_pidfd(self->peer.sock));
-	EXPECT_EQ(EXITED(52), exit_told(fd));
-	EXPECT_EQ(EXITED(52), exit_told(c));
+	EXPECT_EQ(EXITED(52), exit_code_of(fd));
+	EXPECT_EQ(EXITED(52), exit_code_of(c));
 	EXPECT_EQ(ino_of(c), ino_of(fd));
 	close(fd);
 	served_by(_metadata, C);
-	EXPECT_EQ(EXITED(52), exit_told(c));
+	EXPECT_EQ(EXITED(52), exit_code_of(c));
 	close(c);
 }
 
-TEST_F(across, sender_of_a_message_is_told)
+TEST_F(across, exit_of_a_sender_is_reported)
 {
 	struct order order = { .run = does_nothing };
 	int fd;
@@ -619,13 +619,13 @@ TEST_F(across, sender_of_a_message_is_told)
 	served_by(_metadata, variant->known);
 	ASSERT_EQ(sizeof(order),
 		  write_nointr(self->peer.sock, &order, sizeof(order)));
-	/* The answer has been sent when it can be read. */
+	/* The peer has sent the answer once it can be read. */
 	EXPECT_EQ(POLLIN, becomes_ready(self->peer.sock, POLLIN));
 	served_by(_metadata, variant->happens);
 	reap_peer(&self->peer, 53);
 	served_by(_metadata, variant->asked);
 	EXPECT_MADE_BY(variant->asked, fd = receive_fd(self->peer.sock, SCM_PIDFD));
-	EXPECT_EQ(EXITED(53), exit_told(fd));
+	EXPECT_EQ(EXITED(53), exit_code_of(fd));
 	close(fd);
 	served_by(_metadata, C);
 }
@@ -684,8 +684,8 @@ TEST_F(across, handles_are_kept)
 	served_by(_metadata, C);
 }
 
-/* The first column says who served when it started; nobody had a pidfd. */
-TEST_F(across, end_that_nobody_knows_stays_unknown)
+/* The process starts while the first one serves, and no pidfd is made. */
+TEST_F(across, exit_of_an_unregistered_process_is_unknown)
 {
 	struct ghost unknown, known;
 	int sockets[2], fd;
@@ -701,7 +701,7 @@ TEST_F(across, end_that_nobody_knows_stays_unknown)
 	EXPECT_NE(0, ERROR_OF(sys_pidfd_open(unknown.pid, 0)));
 	EXPECT_EQ(0, send_as(sockets[1], known.pid));
 	EXPECT_MADE_BY(variant->asked, fd = receive_fd(sockets[0], SCM_PIDFD));
-	EXPECT_EQ(EXITED(GHOST_CODE), exit_told(fd));
+	EXPECT_EQ(EXITED(GHOST_CODE), exit_code_of(fd));
 	close(fd);
 	served_by(_metadata, !variant->asked);
 	EXPECT_EQ(ESRCH, ERROR_OF(send_as(sockets[1], unknown.pid)));
@@ -720,7 +720,7 @@ static long raises(long sig)
 	return raise(sig);
 }
 
-TEST_F(across, core_dump_is_told)
+TEST_F(across, core_dump_is_reported)
 {
 	struct pidfd_info info;
 	struct core old;
@@ -733,7 +733,7 @@ TEST_F(across, core_dump_is_told)
 	EXPECT_EQ(PEER_DIED, peer_does(&self->peer, raises, SIGABRT));
 	await_peer(&self->peer);
 	put_core(&old);
-	/* Who gets the dump has a pidfd, as long as it takes. */
+	/* The receiver of the dump holds a pidfd until the dump is done. */
 	served_by(_metadata, variant->asked);
 	EXPECT_MADE_BY(variant->asked, fd = peer_pidfd(self->peer.sock));
 	EXPECT_EQ(0, get_info(fd, PIDFD_INFO_EXIT | PIDFD_INFO_COREDUMP, &info));
@@ -747,12 +747,12 @@ TEST_F(across, core_dump_is_told)
 	served_by(_metadata, C);
 }
 
-/* Who made the pidfd, who serves when it is closed; asked later. */
+/* The first one makes the pidfd, the second one serves at its close, the third one at the query. */
 TEST_F(across, autokill_works)
 {
 	int fd;
 
-	/* One of Rust's keeps Rust, so that it is C that may be another's. */
+	/* A Rust pidfd holds the module, so only a C pidfd can outlive its implementation. */
 	served_by(_metadata, variant->known);
 	ASSERT_EQ(0, start_peer(&self->peer, CLONE_PIDFD | CLONE_AUTOREAP |
 				CLONE_PIDFD_AUTOKILL));
@@ -766,19 +766,19 @@ TEST_F(across, autokill_works)
 	close(self->peer.pidfd);
 	self->peer.pidfd = -1;
 	EXPECT_TRUE(is_reaped(fd));
-	EXPECT_EQ(SIGKILL, exit_told(fd));
+	EXPECT_EQ(SIGKILL, exit_code_of(fd));
 	self->peer.pid = -1;
 	close(fd);
 	served_by(_metadata, variant->asked);
 	EXPECT_MADE_BY(variant->asked, fd = peer_pidfd(self->peer.sock));
-	EXPECT_EQ(SIGKILL, exit_told(fd));
+	EXPECT_EQ(SIGKILL, exit_code_of(fd));
 	close(fd);
 	served_by(_metadata, C);
 }
 
-/* What keeps Rust. */
+/* References that hold the module. */
 
-TEST_F(swap, is_refused_while_a_pidfd_of_rust_is_open)
+TEST_F(swap, is_refused_while_a_rust_pidfd_is_open)
 {
 	int rust, copy;
 
@@ -790,13 +790,13 @@ TEST_F(swap, is_refused_while_a_pidfd_of_rust_is_open)
 	EXPECT_UNLOAD_REFUSED();
 	reap_peer(&self->peer, 1);
 	EXPECT_UNLOAD_REFUSED();
-	EXPECT_EQ(EXITED(1), exit_told(copy));
+	EXPECT_EQ(EXITED(1), exit_code_of(copy));
 	close(copy);
 	EXPECT_EQ(0, settles(rust_refcnt, 0));
 	EXPECT_EQ(0, unload_module());
 }
 
-TEST_F(swap, is_refused_while_there_is_a_path_to_one_of_rust)
+TEST_F(swap, is_refused_while_a_path_to_a_rust_pidfd_is_open)
 {
 	__u64 ino = ino_of(self->c);
 	int rust, path;
@@ -817,7 +817,7 @@ TEST_F(swap, is_refused_while_there_is_a_path_to_one_of_rust)
 	EXPECT_EQ(0, unload_module());
 }
 
-TEST_F(swap, is_not_refused_for_a_path_to_one_of_c)
+TEST_F(swap, is_not_refused_for_a_path_to_a_c_pidfd)
 {
 	int path = reopen(self->c, O_PATH), fd;
 
@@ -832,7 +832,7 @@ TEST_F(swap, is_not_refused_for_a_path_to_one_of_c)
 	close(path);
 }
 
-TEST_F(swap, is_refused_while_one_of_rust_is_mounted)
+TEST_F(swap, is_refused_while_a_rust_pidfd_is_mounted)
 {
 	char target[] = "/tmp/pidfd_rust.XXXXXX";
 	int file = mkostemp(target, O_CLOEXEC), rust;
@@ -854,7 +854,7 @@ TEST_F(swap, is_refused_while_one_of_rust_is_mounted)
 	EXPECT_EQ(0, settles(rust_refcnt, 0));
 	EXPECT_EQ(0, unload_module());
 
-	/* One of C does not keep it. */
+	/* A C pidfd does not hold it. */
 	EXPECT_EQ(NULL, mount_on(self->c, target));
 	LOAD();
 	EXPECT_EQ(0, stat(target, &st));
@@ -864,7 +864,7 @@ TEST_F(swap, is_refused_while_one_of_rust_is_mounted)
 	unlink(target);
 }
 
-/* Each round with something new, and with all that was before. */
+/* Each round adds a pidfd, and checks all earlier ones. */
 TEST_F_TIMEOUT(swap, comes_and_goes_while_c_has_a_pidfd, 500)
 {
 	__u64 ino = ino_of(self->c);
@@ -876,7 +876,7 @@ TEST_F_TIMEOUT(swap, comes_and_goes_while_c_has_a_pidfd, 500)
 		int fd;
 
 		LOAD();
-		/* First, so that it is not born with a pidfd of Rust. */
+		/* The peer starts first, so that it does not inherit a Rust pidfd. */
 		ASSERT_EQ(0, start_peer(&peer, CLONE_PIDFD));
 		fd = sys_pidfd_open(self->peer.pid, 0);
 		ASSERT_EQ(2, rust_created());
@@ -903,7 +903,7 @@ TEST_F_TIMEOUT(swap, comes_and_goes_while_c_has_a_pidfd, 500)
 		if (!(i & 2))
 			reap_peer(&peer, i & 0xff);
 		peer.pidfd = peer_pidfd(peer.sock);
-		ASSERT_EQ(EXITED(i & 0xff), exit_told(peer.pidfd));
+		ASSERT_EQ(EXITED(i & 0xff), exit_code_of(peer.pidfd));
 		end_peer(&peer);
 	}
 }

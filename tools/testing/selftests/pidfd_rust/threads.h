@@ -152,7 +152,7 @@ static inline bool becomes(const struct process *p, const struct peer *thread, c
 	return thread_becomes(p->leader.pid, thread->pid, state);
 }
 
-/* Opens a file that the thread shares with nobody, so that its exit closes the file. */
+/* Opens a file in a descriptor table of the thread alone, so that its exit closes the file. */
 static inline long opens_for_itself(long fd)
 {
 	char path[64];

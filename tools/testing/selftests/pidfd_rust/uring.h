@@ -129,7 +129,7 @@ static inline bool completes(struct ring *ring, struct io_uring_cqe *cqe)
 	return true;
 }
 
-/* Runs pending task work, then tells whether the completion queue is empty. */
+/* Runs pending task work, then returns whether the completion queue is empty. */
 static inline bool is_idle(struct ring *ring)
 {
 	unsigned int *head = ring_word(ring, ring->params.cq_off.head);
