@@ -358,7 +358,8 @@ def test(machine, options, tally, tests=""):
 # Security modules. The value of lsm=, what lsm_test.sh compares, and programs that run as
 # well where the blob of an inode depends on the label of a task. They inject faults into its
 # allocation, too.
-LSM_PROGRAMS = ("clone", "open", "fdinfo", "poll", "security", "fault", "swap", "bpf")
+LSM_PROGRAMS = ("clone", "open", "syscall", "fdinfo", "poll", "security", "fault", "swap",
+                "handover", "bpf")
 LSMS = {
     "selinux": ("landlock,selinux,bpf", "selinux", LSM_PROGRAMS),
     "smack": ("landlock,smack,bpf", "smack", LSM_PROGRAMS),

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "pidfd_rust.h"
+#include "thread.h"
 #include "slow_page.h"
 
 /* The result of fcntl(F_GETFL) for the pidfd of a process and of a thread. */
@@ -365,26 +366,6 @@ TEST_F(clone3, writes_pidfd_and_tid_to_two_addresses)
 	close(pidfd);
 }
 
-/* The flags with which clone() creates a thread. */
-#define THREAD (CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |	\
-		CLONE_THREAD | CLONE_SYSVSEM)
-
-#define STACK 65536
-
-static int thread_pipe[2];
-
-/*
- * Shares the thread-local storage of its creator, so it must not write errno. Both calls
- * succeed.
- */
-static int thread_awaits_a_byte(void *unused)
-{
-	char byte;
-
-	syscall(__NR_read, thread_pipe[0], &byte, 1);
-	return 0;
-}
-
 /*
  * The pidfd of a new thread has PIDFD_THREAD in its flags. It is readable and hung up as soon as
  * the thread has exited, since a thread is not reaped.
@@ -408,23 +389,15 @@ static void check_thread_pidfd(struct __test_metadata *_metadata, pid_t tid,
 	close(thread_pipe[1]);
 }
 
-static char *new_stack(void)
-{
-	char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
-
-	return stack == MAP_FAILED ? NULL : stack;
-}
-
 TEST_F(clone, gives_a_thread_a_threads_pidfd)
 {
-	char *stack = new_stack();
+	char *stack = new_stack(THREAD_STACK);
 	int pidfd = -1;
 	pid_t tid = -1;
 
 	ASSERT_NE(NULL, stack);
 	ASSERT_EQ(0, pipe2(thread_pipe, O_CLOEXEC));
-	EXPECT_RUST_MAKES(1, tid = clone(thread_awaits_a_byte, stack + STACK,
+	EXPECT_RUST_MAKES(1, tid = clone(thread_awaits_a_byte, stack + THREAD_STACK,
 					 THREAD | CLONE_PIDFD, NULL, &pidfd));
 	check_thread_pidfd(_metadata, tid, pidfd);
 }
@@ -467,14 +440,14 @@ static pid_t clone3_thread(struct __clone_args *args, int (*fn)(void *))
 
 TEST_F(clone3, gives_a_thread_a_threads_pidfd)
 {
-	char *stack = new_stack();
+	char *stack = new_stack(THREAD_STACK);
 	int pidfd = -1;
 	pid_t tid = -1;
 	struct __clone_args args = {
 		.flags		= THREAD | CLONE_PIDFD,
 		.pidfd		= ptr_to_u64(&pidfd),
 		.stack		= ptr_to_u64(stack),
-		.stack_size	= STACK,
+		.stack_size	= THREAD_STACK,
 	};
 
 #ifndef __x86_64__

@@ -51,6 +51,22 @@
 #define PIDFD_SIGNAL_PROCESS_GROUP	(1UL << 2)
 #endif
 
+#ifndef FILEID_KERNFS
+#define FILEID_KERNFS 0xfe
+#endif
+
+#ifndef PID_FS_MAGIC
+#define PID_FS_MAGIC 0x50494446
+#endif
+
+#ifndef OPEN_TREE_CLONE
+#define OPEN_TREE_CLONE 1
+#endif
+
+#ifndef MOVE_MOUNT_F_EMPTY_PATH
+#define MOVE_MOUNT_F_EMPTY_PATH 0x00000004
+#endif
+
 #ifndef __NR_open_tree
 #define __NR_open_tree 428
 #define __NR_move_mount 429

@@ -1,69 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * PIDFD_GET_INFO with PIDFD_INFO_EXIT reports the status that wait4() reports, whichever thread
- * ended the process and in whatever order the threads exit; and for a thread that is not the
- * leader, the thread's own exit code.
+ * ended the process and in whatever order the threads exit.
  */
-#include <sys/ptrace.h>
-#include <sys/resource.h>
-
-#include "pidfs.h"
-#include "slow_page.h"
-#include "threads.h"
-
-/* Exit codes of the leader, of the thread that ends the process, and of others. */
-#define LEADER_CODE 11
-#define THREAD_CODE 22
-#define OTHER_CODE 33
-#define GROUP_CODE 44
-#define PROGRAM_CODE 55
-
-#define DUMPED 0x80
+#include "exit_status.h"
+#include "tracer.h"
 
 #define RACES 40
 #define ROUNDS 200
-
-/*
- * A scenario ends a process with threads, or makes it end at let_end(). It returns NULL, or the
- * step that failed.
- */
-#define MUST(condition) do {						\
-	if (!(condition))						\
-		return #condition;					\
-} while (0)
-
-/* A thread that asks for the status as soon as poll() returns. */
-struct asker {
-	pthread_t thread;
-	pid_t tid;
-	int fd;
-	int revents;
-	int reported;
-	bool woken;
-};
-
-static void *asks_when_woken(void *arg)
-{
-	struct asker *a = arg;
-
-	__atomic_store_n(&a->tid, gettid(), __ATOMIC_SEQ_CST);
-	a->revents = becomes_ready(a->fd, POLLIN);
-	a->reported = exit_code_of(a->fd);
-	__atomic_store_n(&a->woken, true, __ATOMIC_SEQ_CST);
-	return NULL;
-}
-
-static bool start_asker(struct asker *a, int fd)
-{
-	*a = (struct asker) { .fd = fd };
-	if (pthread_create(&a->thread, NULL, asks_when_woken, a))
-		return false;
-	while (!__atomic_load_n(&a->tid, __ATOMIC_SEQ_CST))
-		sched_yield();
-	return thread_becomes(getpid(), a->tid, 'S');
-}
-
-static struct asker asker;
 
 /* A thread that asks for the status all the time, and stops once there is one. */
 struct spinner {
@@ -98,24 +42,7 @@ static void stop_spinner(struct spinner *s)
 	pthread_join(s->thread, NULL);
 }
 
-/* No pidfd reports the end of the process. */
-static bool still_lives(const struct process *p)
-{
-	return !__atomic_load_n(&asker.woken, __ATOMIC_SEQ_CST) && !ready(p->leader.pidfd) &&
-	       exit_code_of(p->leader.pidfd) == NO_RECORD;
-}
-
-#define CORE_FILE "core"
-#define DIR_SIZE 32
-
 /* Steps of scenarios. */
-
-/* The leader becomes a zombie, and its threads go on. */
-static bool leader_ends(struct process *p)
-{
-	tell_thread(&p->leader, LEADER_CODE);
-	return becomes(p, &p->leader, 'Z') && still_lives(p);
-}
 
 /* The leader has got its exit code, and is no zombie so far. */
 static bool leader_begins_to_end(struct process *p)
@@ -131,75 +58,6 @@ static bool only_leader_is_left(struct process *p)
 {
 	return becomes(p, &p->thread[0], 0) && becomes(p, &p->thread[1], 0) &&
 	       thread_state(p->leader.pid, p->leader.pid) && still_lives(p);
-}
-
-static long writes_to(long address)
-{
-	*(int *)address = 0;
-	return 0;
-}
-
-static void crash(const struct peer *thread)
-{
-	order_peer(thread, writes_to, 16);
-}
-
-static long dumps_no_core(long unused)
-{
-	struct rlimit none = {};
-
-	return setrlimit(RLIMIT_CORE, &none);
-}
-
-/* A process that traces the leader and waits until the leader stops in its exit. */
-struct tracer {
-	pid_t pid;
-	int said;
-};
-
-static void traces(pid_t pid, int said)
-{
-	int status;
-
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (ptrace(PTRACE_SEIZE, pid, NULL, PTRACE_O_TRACEEXIT) ||
-	    write_nointr(said, "T", 1) != 1 ||
-	    waitpid(pid, &status, __WALL) != pid ||
-	    status >> 8 != (SIGTRAP | PTRACE_EVENT_EXIT << 8) ||
-	    write_nointr(said, "E", 1) != 1)
-		_exit(EXIT_FAILURE);
-	for (;;)
-		pause();
-}
-
-static bool tracer_says(const struct tracer *t, char what)
-{
-	char byte;
-
-	return becomes_ready(t->said, POLLIN) & POLLIN && read_nointr(t->said, &byte, 1) == 1 &&
-	       byte == what;
-}
-
-static bool start_tracer(struct tracer *t, pid_t pid)
-{
-	int said[2];
-
-	if (pipe2(said, O_CLOEXEC))
-		return false;
-	t->said = said[0];
-	t->pid = fork();
-	if (t->pid == 0)
-		traces(pid, said[1]);
-	close(said[1]);
-	return tracer_says(t, 'T');
-}
-
-/* The tracee continues without a tracer. */
-static void end_tracer(struct tracer *t)
-{
-	kill(t->pid, SIGKILL);
-	waitpid(t->pid, NULL, 0);
-	close(t->said);
 }
 
 /* Crashes. */
@@ -395,11 +253,6 @@ static const char *thread_exits_last_while_leader_is_stopped(struct process *p)
 }
 
 /* Signals. */
-
-static bool signal_thread(const struct process *p, const struct peer *thread, int sig)
-{
-	return !syscall(__NR_tgkill, p->leader.pid, thread->pid, sig);
-}
 
 static const char *is_killed_after_leader_ended(struct process *p)
 {
@@ -609,46 +462,14 @@ FIXTURE_VARIANT_ADD(process, autoreap)
 	.reaping = AUTOREAP,
 };
 
-/* Makes children dump core to a file in a new directory. */
-static void begin(struct __test_metadata *_metadata, struct numbers *before, struct core *old,
-		  char *dir)
-{
-	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
-	const char *reason = no_brakes();
-	char pattern[64];
-
-	if (reason)
-		SKIP(return, "%s", reason);
-	rust_setup(_metadata, before);
-	snprintf(dir, DIR_SIZE, "/tmp/exit_status.XXXXXX");
-	ASSERT_NE(NULL, mkdtemp(dir));
-	snprintf(pattern, sizeof(pattern), "%s/" CORE_FILE, dir);
-	ASSERT_EQ(0, set_core(old, pattern));
-	ASSERT_EQ(0, setrlimit(RLIMIT_CORE, &all));
-	/* A dump of memory takes long, and no test looks at it. */
-	ASSERT_EQ(0, write_file("/proc/self/coredump_filter", "0"));
-}
-
-static void end(struct __test_metadata *_metadata, struct numbers *before, const struct core *old,
-		const char *dir)
-{
-	char path[64];
-
-	put_core(old);
-	snprintf(path, sizeof(path), "%s/" CORE_FILE, dir);
-	unlink(path);
-	rmdir(dir);
-	rust_teardown(_metadata, before);
-}
-
 FIXTURE_SETUP(process)
 {
-	begin(_metadata, &self->before, &self->old, self->dir);
+	begin_scenarios(_metadata, &self->before, &self->old, self->dir);
 }
 
 FIXTURE_TEARDOWN(process)
 {
-	end(_metadata, &self->before, &self->old, self->dir);
+	end_scenarios(_metadata, &self->before, &self->old, self->dir);
 }
 
 static bool has_dump(const char *dir)
@@ -852,192 +673,6 @@ TEST_F(process, reports_no_end_while_a_thread_executes)
 		end_process(&p);
 	}
 }
-
-/* The pidfd of a thread that is not the leader reports the thread's own exit code. */
-
-FIXTURE(subthread)
-{
-	struct numbers before;
-	struct core old;
-	char dir[DIR_SIZE];
-};
-
-FIXTURE_SETUP(subthread)
-{
-	begin(_metadata, &self->before, &self->old, self->dir);
-}
-
-FIXTURE_TEARDOWN(subthread)
-{
-	end(_metadata, &self->before, &self->old, self->dir);
-}
-
-/* Checks what the pidfd of the first thread reports. The scenario need not end the process. */
-static void check_subthread(struct __test_metadata *_metadata,
-			    const char *(*scenario)(struct process *p), int status)
-{
-	const char *wrong;
-	struct process p;
-	int fd = -1;
-
-	ASSERT_EQ(0, start_process(&p, CLONE_PIDFD));
-	EXPECT_RUST_MAKES(1, fd = sys_pidfd_open(p.thread[0].pid, PIDFD_THREAD));
-	ASSERT_TRUE(start_asker(&asker, fd));
-	wrong = scenario(&p);
-	ASSERT_EQ(NULL, wrong) {
-		TH_LOG("failed: %s", wrong);
-	}
-	let_end(&p);
-	pthread_join(asker.thread, NULL);
-	EXPECT_EQ(POLLIN, asker.revents & POLLIN);
-	EXPECT_EQ(status, asker.reported);
-	EXPECT_TRUE(is_reaped(fd));
-	EXPECT_EQ(status, exit_code_of(fd));
-
-	kill(p.leader.pid, SIGKILL);
-	EXPECT_EQ(p.leader.pid, waitpid(p.leader.pid, NULL, 0));
-	EXPECT_EQ(status, exit_code_of(fd));
-	close(fd);
-	end_process(&p);
-}
-
-#define SUBTHREAD_ENDS_WITH(status, name)				\
-	TEST_F(subthread, name)						\
-	{								\
-		check_subthread(_metadata, name, status);		\
-	}
-
-static const char *exits_by_itself(struct process *p)
-{
-	tell_thread(&p->thread[0], THREAD_CODE);
-	return NULL;
-}
-
-static const char *exits_after_the_leader(struct process *p)
-{
-	MUST(leader_ends(p));
-	tell_thread(&p->thread[0], THREAD_CODE);
-	return NULL;
-}
-
-static const char *exits_as_the_last_one(struct process *p)
-{
-	tell_thread(&p->leader, LEADER_CODE);
-	tell_thread(&p->thread[1], OTHER_CODE);
-	MUST(becomes(p, &p->leader, 'Z'));
-	MUST(becomes(p, &p->thread[1], 0));
-	tell_thread(&p->thread[0], THREAD_CODE);
-	return NULL;
-}
-
-static const char *exits_before_the_group_does(struct process *p)
-{
-	MUST(keep_from_ending(p, &p->thread[0]));
-	tell_thread(&p->thread[0], THREAD_CODE);
-	MUST(becomes(p, &p->thread[0], 'D'));
-	tell_peer(&p->thread[1], GROUP_CODE);
-	MUST(becomes(p, &p->thread[1], 0));
-	MUST(becomes(p, &p->leader, 'Z'));
-	return NULL;
-}
-
-static const char *exits_before_the_process_is_killed(struct process *p)
-{
-	MUST(keep_from_ending(p, &p->thread[0]));
-	tell_thread(&p->thread[0], THREAD_CODE);
-	MUST(becomes(p, &p->thread[0], 'D'));
-	MUST(!kill(p->leader.pid, SIGKILL));
-	MUST(becomes(p, &p->leader, 'Z'));
-	return NULL;
-}
-
-static const char *exits_the_group(struct process *p)
-{
-	tell_peer(&p->thread[0], GROUP_CODE);
-	return NULL;
-}
-
-static const char *is_ended_by_exit_group(struct process *p)
-{
-	tell_peer(&p->thread[1], GROUP_CODE);
-	return NULL;
-}
-
-static const char *is_killed_with_its_process(struct process *p)
-{
-	MUST(!kill(p->leader.pid, SIGKILL));
-	return NULL;
-}
-
-static const char *is_ended_by_a_signal_to_another(struct process *p)
-{
-	MUST(signal_thread(p, &p->thread[1], SIGTERM));
-	return NULL;
-}
-
-static const char *is_ended_by_a_signal(struct process *p)
-{
-	MUST(signal_thread(p, &p->thread[0], SIGTERM));
-	return NULL;
-}
-
-static const char *dumps_core(struct process *p)
-{
-	crash(&p->thread[0]);
-	return NULL;
-}
-
-/* This thread exits before the kernel knows that there is a dump. */
-static const char *is_ended_by_a_dump_of_another(struct process *p)
-{
-	crash(&p->thread[1]);
-	return NULL;
-}
-
-static const char *crashes_without_a_dump(struct process *p)
-{
-	MUST(peer_does(&p->leader, dumps_no_core, 0) == 0);
-	crash(&p->thread[0]);
-	return NULL;
-}
-
-static const char *is_ended_by_an_exec_of_another(struct process *p)
-{
-	execute(p, 1);
-	MUST(peer_answers(&p->thread[1]) == 0);
-	return NULL;
-}
-
-/* de_thread() gives the thread's pid to the old leader, whose exit code the pid reports. */
-static const char *executes_and_gives_up_its_number(struct process *p)
-{
-	execute(p, 0);
-	MUST(peer_answers(&p->thread[0]) == 0);
-	return NULL;
-}
-
-static const char *executes_after_the_leader_ended(struct process *p)
-{
-	MUST(leader_ends(p));
-	return executes_and_gives_up_its_number(p);
-}
-
-SUBTHREAD_ENDS_WITH(EXITED(THREAD_CODE), exits_by_itself)
-SUBTHREAD_ENDS_WITH(EXITED(THREAD_CODE), exits_after_the_leader)
-SUBTHREAD_ENDS_WITH(EXITED(THREAD_CODE), exits_as_the_last_one)
-SUBTHREAD_ENDS_WITH(EXITED(THREAD_CODE), exits_before_the_group_does)
-SUBTHREAD_ENDS_WITH(EXITED(THREAD_CODE), exits_before_the_process_is_killed)
-SUBTHREAD_ENDS_WITH(EXITED(GROUP_CODE), exits_the_group)
-SUBTHREAD_ENDS_WITH(EXITED(GROUP_CODE), is_ended_by_exit_group)
-SUBTHREAD_ENDS_WITH(SIGKILL, is_killed_with_its_process)
-SUBTHREAD_ENDS_WITH(SIGTERM, is_ended_by_a_signal_to_another)
-SUBTHREAD_ENDS_WITH(SIGTERM, is_ended_by_a_signal)
-SUBTHREAD_ENDS_WITH(SIGSEGV | DUMPED, dumps_core)
-SUBTHREAD_ENDS_WITH(SIGSEGV, is_ended_by_a_dump_of_another)
-SUBTHREAD_ENDS_WITH(SIGSEGV, crashes_without_a_dump)
-SUBTHREAD_ENDS_WITH(0, is_ended_by_an_exec_of_another)
-SUBTHREAD_ENDS_WITH(0, executes_and_gives_up_its_number)
-SUBTHREAD_ENDS_WITH(EXITED(LEADER_CODE), executes_after_the_leader_ended)
 
 int main(int argc, char **argv)
 {

@@ -452,6 +452,12 @@ static inline int becomes_ready(int fd, short events)
 	return poll(&pfd, 1, PATIENCE_MS) < 0 ? -1 : pfd.revents;
 }
 
+/* Waits until the process is reaped. */
+static inline bool is_reaped(int fd)
+{
+	return becomes_ready(fd, 0) == POLLHUP;
+}
+
 /* The lines of fdinfo from "Pid:" on, or NULL. */
 static inline const char *pidfd_fdinfo(const char *proc, int fd, char *buf,
 				       size_t size)
@@ -499,6 +505,15 @@ static inline bool thread_becomes(pid_t pid, pid_t tid, char state)
 		usleep(1000);
 	}
 	return false;
+}
+
+static inline void stay_on_cpu(int cpu)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	sched_setaffinity(0, sizeof(set), &set);
 }
 
 #endif /* PIDFD_RUST_H */

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 
 #include "pidfd_rust.h"
+#include "scm.h"
 
 #define MANY 64
 
@@ -166,18 +167,6 @@ TEST_F(poll, wakes_many_waiters)
 /* A pidfd that is sent over a socket is the same file in the receiver. */
 TEST_F(poll, works_on_a_pidfd_that_was_sent)
 {
-	union {
-		char buf[CMSG_SPACE(sizeof(int))];
-		struct cmsghdr align;
-	} control = {};
-	struct iovec iov = { .iov_base = (char []){ 'x' }, .iov_len = 1 };
-	struct msghdr msg = {
-		.msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control.buf,
-		.msg_controllen = sizeof(control.buf),
-	};
-	struct cmsghdr *cmsg;
 	struct child c;
 	int sockets[2];
 	pid_t pid;
@@ -190,19 +179,12 @@ TEST_F(poll, works_on_a_pidfd_that_was_sent)
 		int fd;
 
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		if (recvmsg(sockets[1], &msg, 0) != 1)
-			_exit(1);
-		memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fd));
+		fd = receive_fd(sockets[1], SCM_RIGHTS);
 		_exit(becomes_ready(fd, POLLIN) & POLLIN ? 0 : 2);
 	}
 
 	ASSERT_EQ(0, start_child(&c, 0));
-	cmsg = CMSG_FIRSTHDR(&msg);
-	cmsg->cmsg_level = SOL_SOCKET;
-	cmsg->cmsg_type = SCM_RIGHTS;
-	cmsg->cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(cmsg), &c.pidfd, sizeof(int));
-	ASSERT_EQ(1, sendmsg(sockets[0], &msg, 0));
+	ASSERT_EQ(0, send_fd(sockets[0], c.pidfd));
 
 	/* The message or the receiver holds the last reference now. */
 	close(c.pidfd);

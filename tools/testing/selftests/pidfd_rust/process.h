@@ -3,14 +3,14 @@
  * Starts a process with threads, has each thread run what the test sends it, and holds a thread
  * in the middle of its exit.
  */
-#ifndef THREADS_H
-#define THREADS_H
+#ifndef PROCESS_H
+#define PROCESS_H
 
 #include "pidfs.h"
 #include "slow_page.h"
+#include "thread.h"
 
 #define MOST_THREADS 2
-#define THREAD_STACK (64 * 1024)
 
 /*
  * A thread that exits closes its descriptors before it becomes a zombie. The last close of one
@@ -206,4 +206,4 @@ static inline void end_process(struct process *p)
 	free_slow_pages(&p->brake.slow);
 }
 
-#endif /* THREADS_H */
+#endif /* PROCESS_H */
