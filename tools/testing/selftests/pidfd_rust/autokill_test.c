@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* PIDFD_AUTOKILL: the last close of the pidfd kills the process. */
 #include "pidfs.h"
+#include "rust_harness.h"
 
 PEER_FIXTURE(autokill, CLONE_PIDFD | CLONE_AUTOREAP | CLONE_PIDFD_AUTOKILL)
 

@@ -8,6 +8,7 @@
 #include <linux/btf.h>
 
 #include "pidfs.h"
+#include "rust_harness.h"
 
 /* Types in the BTF that load_types() loads, in their order there. */
 enum { NO_TYPE, KEY_TYPE, VALUE_TYPE };

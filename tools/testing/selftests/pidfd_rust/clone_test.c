@@ -3,9 +3,9 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-#include "pidfd_rust.h"
-#include "thread.h"
+#include "rust_harness.h"
 #include "slow_page.h"
+#include "thread.h"
 
 /* The result of fcntl(F_GETFL) for the pidfd of a process and of a thread. */
 #define PROCESS_FLAGS O_RDWR

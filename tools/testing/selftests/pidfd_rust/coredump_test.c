@@ -3,6 +3,7 @@
 #include <sys/resource.h>
 
 #include "pidfs.h"
+#include "rust_harness.h"
 
 #define CORE_FILE "/tmp/pidfd_rust.core"
 #define CORE_SOCKET "/tmp/pidfd_rust.sock"

@@ -3,6 +3,7 @@
 #include <sys/ptrace.h>
 
 #include "pidfs.h"
+#include "rust_harness.h"
 #include "thread.h"
 
 #define ROUNDS 500

@@ -7,6 +7,7 @@
 
 #include "pidfs.h"
 #include "process.h"
+#include "rust_harness.h"
 
 /* Exit codes of the leader, of the thread that ends the process, and of others. */
 #define LEADER_CODE 11

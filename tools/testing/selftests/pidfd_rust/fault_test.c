@@ -9,6 +9,7 @@
 
 #include "faults.h"
 #include "pidfs.h"
+#include "rust_harness.h"
 
 /* The processes and files that the operations use. */
 struct targets {

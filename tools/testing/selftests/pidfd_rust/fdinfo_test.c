@@ -4,7 +4,7 @@
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
-#include "pidfd_rust.h"
+#include "rust_harness.h"
 
 /* The depth of nested pid namespaces. */
 #define DEPTH 3

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* File handles of pidfds: name_to_handle_at() and open_by_handle_at(). */
 #include "pidfs.h"
+#include "rust_harness.h"
 
 PEER_FIXTURE(handle, CLONE_PIDFD)
 

@@ -3,6 +3,7 @@
 #include <linux/fs.h>
 
 #include "pidfs.h"
+#include "rust_harness.h"
 #include "thread.h"
 
 #define INFO_SIZE 88

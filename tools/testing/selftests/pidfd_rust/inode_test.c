@@ -3,6 +3,7 @@
 #include <sys/sysmacros.h>
 
 #include "pidfs.h"
+#include "rust_harness.h"
 #include "thread.h"
 
 /* Every way to a pidfd of a process. */

@@ -5,6 +5,7 @@
 #include <sys/inotify.h>
 
 #include "pidfs.h"
+#include "rust_harness.h"
 
 #define ROUNDS 500
 

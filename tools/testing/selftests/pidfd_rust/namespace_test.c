@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The namespaces of a process by its pidfd: ioctl() and setns(). */
 #include "pidfs.h"
+#include "rust_harness.h"
 
 static const struct ns {
 	const char *name;

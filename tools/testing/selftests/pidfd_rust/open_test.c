@@ -3,7 +3,7 @@
 #include <sys/fanotify.h>
 #include <sys/socket.h>
 
-#include "pidfd_rust.h"
+#include "rust_harness.h"
 #include "scm.h"
 #include "waiting_thread.h"
 

@@ -5,7 +5,7 @@
 #ifndef PIDFD_MODULE_H
 #define PIDFD_MODULE_H
 
-#include "pidfd_rust.h"
+#include "rust_harness.h"
 
 static inline int load_module(void)
 {

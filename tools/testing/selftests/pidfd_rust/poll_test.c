@@ -4,7 +4,7 @@
 #include <sys/select.h>
 #include <sys/socket.h>
 
-#include "pidfd_rust.h"
+#include "rust_harness.h"
 #include "scm.h"
 
 #define MANY 64

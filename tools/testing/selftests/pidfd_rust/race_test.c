@@ -9,6 +9,7 @@
 #include <sys/epoll.h>
 
 #include "race.h"
+#include "rust_harness.h"
 
 #define SECONDS_BY_DEFAULT 4
 #define MOST_SECONDS 240

@@ -9,6 +9,7 @@
 #include <sys/uio.h>
 
 #include "pidfs.h"
+#include "rust_harness.h"
 #include "slow_page.h"
 
 /* The attempts. Each returns an error number, or 0. */

@@ -6,6 +6,7 @@
 #include <sys/eventfd.h>
 #include <sys/uio.h>
 
+#include "rust_harness.h"
 #include "waiting_thread.h"
 
 static void block_signals(void)

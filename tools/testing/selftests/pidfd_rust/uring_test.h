@@ -4,6 +4,7 @@
 #define URING_TEST_H
 
 #include "process.h"
+#include "rust_harness.h"
 #include "uring.h"
 
 #define URING_FIXTURE(name)						\

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Extended attributes of pidfds. */
 #include "pidfs.h"
+#include "rust_harness.h"
 
 PEER_FIXTURE(xattr, CLONE_PIDFD)
 
