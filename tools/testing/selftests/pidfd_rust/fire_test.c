@@ -14,9 +14,8 @@
 /* The longest time that the actors run before the module is loaded or unloaded, in microseconds. */
 #define MOST_USEC 20000
 
-static const char *const races[] = {
-	"exit", "exec", "reopen", "peer", "recycle", "namespace", "xattr", "autokill", "pass",
-};
+#define NAME(name) #name,
+static const char *const races[] = { RACES(NAME) };
 
 static pid_t start_race(const char *name, int stage)
 {

@@ -91,4 +91,82 @@ static inline long all_rounds(struct stage *stage)
 	return n;
 }
 
+struct role {
+	const char *does;
+	void (*turn)(void);
+	int n;
+	/* The namespaces of the actor, and the function that it runs first. */
+	__u64 flags;
+	void (*prepare)(void);
+	/* Receives descriptors even while no actor begins a turn. */
+	bool receives;
+};
+
+struct race {
+	const char *name;
+	struct role roles[MOST_ROLES];
+};
+
+/* All races. Each is a struct race, whose name has "_race" behind it. */
+#define RACES(X)							\
+	X(exit) X(exec) X(reopen) X(peer) X(recycle) X(namespace) X(xattr)	\
+	X(autokill) X(pass)
+
+#define DECLARE_RACE(name) extern const struct race name##_race;
+RACES(DECLARE_RACE)
+
+#define AUTOKILL (CLONE_AUTOREAP | CLONE_PIDFD_AUTOKILL)
+#define ENDED (POLLIN | POLLHUP)
+
+/* The function that a target runs before it waits. */
+typedef void first_fn(const struct target *t);
+
+/* The actor that runs in this process. */
+extern struct stage *stage;
+extern struct team *team;
+extern int role;
+
+/* The module is loaded and unloaded during the race. */
+extern bool swapped;
+
+void __noreturn __printf(1, 2) wrong(const char *format, ...);
+
+#define MUST(condition) do {						\
+	errno = 0;							\
+	if (!(condition))						\
+		wrong("%s(), line %d: expected %s (%s)", __func__,	\
+		      __LINE__, #condition, strerrorname_np(errno));	\
+} while (0)
+
+#define MUST_BE(expected, seen) do {					\
+	errno = 0;							\
+	long long _expected = (expected), _seen = (seen);		\
+									\
+	if (_expected != _seen)						\
+		wrong("%s(), line %d: expected %s to be %s (%lld), it is %lld (%s)", \
+		      __func__, __LINE__, #seen, #expected, _expected,	\
+		      _seen, strerrorname_np(errno));			\
+} while (0)
+
+/* race_target.c */
+void linger(void);
+void count_round(bool late);
+void publish(const struct target *t);
+bool look_at(struct target *t);
+void say(enum said what, const struct target *t);
+bool has(enum said what, const struct target *t);
+void await_company(const struct target *t);
+void check_reaped(const struct target *t, int fd);
+bool watch(const struct target *t, int fd, int looks);
+int open_target(const struct target *t);
+int start_target(struct target *t, __u64 flags, first_fn *first, int *tell);
+void end_target(const struct target *t, int pidfd, int tell);
+void reap_target(const struct target *t, int pidfd);
+void raises_children(void);
+void mounts_proc(void);
+void act(void (*turn)(void), bool receives);
+
+/* race_namespace.c */
+int receive_passed(void);
+
 #endif /* RACE_H */
