@@ -10,6 +10,7 @@
 #include <sys/fanotify.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 
 #ifndef SO_PASSPIDFD
 #define SO_PASSPIDFD 76
@@ -49,6 +50,10 @@
 #define PIDFD_SIGNAL_THREAD		(1UL << 0)
 #define PIDFD_SIGNAL_THREAD_GROUP	(1UL << 1)
 #define PIDFD_SIGNAL_PROCESS_GROUP	(1UL << 2)
+#endif
+
+#ifndef P_PIDFD
+#define P_PIDFD 3
 #endif
 
 #ifndef FILEID_KERNFS

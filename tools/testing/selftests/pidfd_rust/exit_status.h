@@ -101,8 +101,8 @@ static inline bool signal_thread(const struct process *p, const struct peer *thr
 }
 
 /* Makes children dump core to a file in a new directory. */
-static inline void begin_scenarios(struct __test_metadata *_metadata, struct numbers *before, struct core *old,
-		  char *dir)
+static inline void begin_scenarios(struct __test_metadata *_metadata, struct numbers *before,
+				   struct core *old, char *dir)
 {
 	struct rlimit all = { RLIM_INFINITY, RLIM_INFINITY };
 	const char *reason = no_brakes();
@@ -120,8 +120,8 @@ static inline void begin_scenarios(struct __test_metadata *_metadata, struct num
 	ASSERT_EQ(0, write_file("/proc/self/coredump_filter", "0"));
 }
 
-static inline void end_scenarios(struct __test_metadata *_metadata, struct numbers *before, const struct core *old,
-		const char *dir)
+static inline void end_scenarios(struct __test_metadata *_metadata, struct numbers *before,
+				 const struct core *old, const char *dir)
 {
 	char path[64];
 

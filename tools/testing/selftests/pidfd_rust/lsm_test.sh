@@ -155,7 +155,7 @@ denies_what_it_has_to() {
 	local call missing=0
 	while read -r call; do
 		sed -E 's/^ *[0-9]+ //' "$out/denied" | grep -qxF -- "$call" && continue
-		echo "# nobody was denied $call"
+		echo "# no process was denied $call"
 		missing=1
 	done < <(has_to_deny "$module")
 	return $missing

@@ -23,8 +23,8 @@
 		end_uring(_metadata, &self->before, &self->ring, &self->child); \
 	}
 
-static inline void begin_uring(struct __test_metadata *_metadata, struct numbers *before, struct ring *ring,
-		  struct child *child)
+static inline void begin_uring(struct __test_metadata *_metadata, struct numbers *before,
+			       struct ring *ring, struct child *child)
 {
 	const char *reason = no_io_uring();
 
@@ -36,8 +36,8 @@ static inline void begin_uring(struct __test_metadata *_metadata, struct numbers
 	ASSERT_EQ(0, start_ring(ring, 0));
 }
 
-static inline void end_uring(struct __test_metadata *_metadata, struct numbers *before, struct ring *ring,
-		struct child *child)
+static inline void end_uring(struct __test_metadata *_metadata, struct numbers *before,
+			     struct ring *ring, struct child *child)
 {
 	end_ring(ring);
 	close(child->tell);
