@@ -19,7 +19,8 @@ from target import TOP
 # User space has no BIT() and no __aligned(), ENOSYS is what it gets from an old kernel,
 # and a test harness is made of macros, some of which look like functions.
 USER = ("SPACING,ENOSYS,BRACES,BIT_MACRO,PREFER_DEFINED_ATTRIBUTE_MACRO,NAKED_SSCANF,COMPLEX_MACRO,"
-        "MACRO_WITH_FLOW_CONTROL,MULTISTATEMENT_MACRO_USE_DO_WHILE,SINGLE_STATEMENT_DO_WHILE_MACRO")
+        "MACRO_WITH_FLOW_CONTROL,MULTISTATEMENT_MACRO_USE_DO_WHILE,SINGLE_STATEMENT_DO_WHILE_MACRO,"
+        "TRAILING_SEMICOLON")
 CLEAN = re.compile(r"total: 0 errors, 0 warnings,( 0 checks,)? [0-9]* lines")
 # The word bindings may stand in a string or a comment.
 NO_CODE = re.compile(r'"(?:[^"\\]|\\.)*"|//.*')

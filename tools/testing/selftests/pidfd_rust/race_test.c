@@ -147,11 +147,7 @@ FIXTURE_VARIANT(race)
 	const struct race *race;
 };
 
-#define ADD_VARIANT(name)						\
-	FIXTURE_VARIANT_ADD(race, name)					\
-	{								\
-		.race = &name##_race,					\
-	};
+#define ADD_VARIANT(name) FIXTURE_VARIANT_ADD(race, name) { .race = &name##_race, };
 RACES(ADD_VARIANT)
 
 FIXTURE_SETUP(race)
