@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Makes system calls around pidfds, guided by what they cover in the kernel (KCOV).
+//! Makes system calls on pidfds, guided by the code that they cover in the kernel (KCOV).
 //!
 //! Meant for a guest that may be lost: it is root, and makes processes crash.
 
 mod calls;
+mod child;
 mod input;
+mod mutation;
 mod run;
+mod shared;
 mod sys;
 
 use input::SIZE;
@@ -44,7 +47,7 @@ const USAGE: &str = "usage: pidfd-fuzz --dir DIR [--corpus DIR] [--time SECONDS]
        pidfd-fuzz [--module FILE] --replay FILE...
        pidfd-fuzz --minimise DIR FILE...";
 
-/// Pairs of places that can be told apart.
+/// The number of distinct pairs of places.
 const MAP: usize = 1 << 16;
 
 /// Inputs that are kept for the time after a crash.
@@ -158,7 +161,7 @@ fn fuzz(options: &Options) -> Result<bool, String> {
         observers: tuple_list!(observer),
         complaint: None,
     };
-    let mutator = input::mutator();
+    let mutator = mutation::mutator();
     let mut stages = tuple_list!(StdMutationalStage::with_max_iterations(
         mutator,
         nonzero!(16)
@@ -170,7 +173,7 @@ fn fuzz(options: &Options) -> Result<bool, String> {
             seeds.push(read(&path)?);
         }
     }
-    // One that does next to nothing, so that there is one.
+    // An input that does almost nothing, so that the corpus is not empty.
     seeds.push(vec![0; SIZE]);
     let start = Instant::now();
     let mut said = start;

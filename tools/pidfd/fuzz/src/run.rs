@@ -1,31 +1,29 @@
 // SPDX-License-Identifier: GPL-2.0
 
-//! Runs one input in processes of its own, and tells what it covered and what was wrong.
+//! Runs one input in new processes, and reports its coverage and errors.
 
 use crate::{
-    calls::{ARENA, Exec, PAGE},
+    calls::{ARENA, Exec, OPS, PAGE},
+    child::PROGRAM,
     input,
-    sys::{self, First, PROGRAM},
+    shared::{
+        KCOV, KCOV_ENABLE, KCOV_FD, KCOV_TRACE_PC, KCOV_WORDS, KO_FD, KcovArea, MOST_FDS,
+        OUTSIDER_FD, PROGRAM_FD, Shared, last_error, map, place,
+    },
+    sys,
 };
 use libc::*;
 use std::{
     collections::HashSet,
     ffi::CString,
     fs::{self, File, OpenOptions},
-    io::{self, Read, Seek, SeekFrom, Write},
-    os::{fd::AsRawFd, unix::fs::OpenOptionsExt},
+    io::{Read, Seek, SeekFrom, Write},
+    os::unix::fs::OpenOptionsExt,
     path::Path,
     ptr,
-    sync::atomic::{AtomicU32, AtomicUsize, Ordering::Relaxed},
+    sync::atomic::Ordering::Relaxed,
     time::{Duration, Instant},
 };
-
-/// Descriptors that inputs need are above those that they make.
-pub const MOST_FDS: i32 = 48;
-const KCOV_FD: i32 = 200;
-pub const PROGRAM_FD: i32 = 201;
-pub const OUTSIDER_FD: i32 = 202;
-pub const KO_FD: i32 = 203;
 
 /// The stack of the process that makes the calls.
 const STACK: usize = 256 << 10;
@@ -33,20 +31,11 @@ const STACK: usize = 256 << 10;
 /// How long an input may take. Emulated machines are slow.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// How long it may take to end what was killed, and to release what it had.
+/// The time in which killed processes have to exit and release their files.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 const COUNTER: &str = "/sys/kernel/debug/rust_pidfd/open";
-const KCOV: &str = "/sys/kernel/debug/kcov";
-
-const KCOV_INIT_TRACE: c_ulong = 0x8008_6301;
-const KCOV_ENABLE: c_ulong = 0x6364;
-const KCOV_TRACE_PC: c_ulong = 0;
-
-/// Words of the coverage buffer.
-const KCOV_WORDS: usize = 1 << 18;
-
-/// What marks a healthy kernel's messages do not have.
+/// Strings that the messages of a healthy kernel do not contain.
 const COMPLAINTS: [&str; 9] = [
     "BUG:",
     "WARNING:",
@@ -58,115 +47,6 @@ const COMPLAINTS: [&str; 9] = [
     "kernel BUG",
     "panicked at",
 ];
-
-/// What an input's process tells us, in memory that we share.
-pub struct Shared {
-    marks: [AtomicU32; 256],
-    marked: AtomicUsize,
-    message: [AtomicU32; 256],
-    length: AtomicUsize,
-}
-
-impl Shared {
-    /// From the word `at` of the coverage on it is another call's.
-    pub fn mark(&self, at: usize) {
-        if let Some(mark) = self.marks.get(self.marked.load(Relaxed)) {
-            mark.store(at as u32, Relaxed);
-            self.marked.fetch_add(1, Relaxed);
-        }
-    }
-
-    /// Something is wrong; what comes first counts.
-    pub fn complain(&self, what: &str) {
-        if self.length.load(Relaxed) != 0 {
-            return;
-        }
-        let mut length = 0;
-        for (to, from) in self.message.iter().zip(what.chars()) {
-            to.store(from.into(), Relaxed);
-            length += 1;
-        }
-        self.length.store(length, Relaxed);
-    }
-
-    fn complaint(&self) -> Option<String> {
-        let text = &self.message[..self.length.load(Relaxed)];
-        let text: String = text
-            .iter()
-            .filter_map(|c| char::from_u32(c.load(Relaxed)))
-            .collect();
-
-        (!text.is_empty()).then_some(text)
-    }
-}
-
-/// Where the kernel writes what it runs through.
-#[derive(Clone, Copy)]
-pub struct KcovArea(*mut u64);
-
-impl KcovArea {
-    /// Opens it, at [`KCOV_FD`].
-    fn open() -> Result<Self, String> {
-        let file = OpenOptions::new().read(true).write(true).open(KCOV);
-        let file = file.map_err(|e| format!("no coverage: {KCOV}: {e}"))?;
-
-        // SAFETY: The file is open, and the mapping a new one.
-        let area = unsafe {
-            if ioctl(file.as_raw_fd(), KCOV_INIT_TRACE, KCOV_WORDS) != 0 {
-                return Err(format!(
-                    "no coverage: {KCOV}: {}",
-                    io::Error::last_os_error()
-                ));
-            }
-            map(KCOV_WORDS * 8, MAP_SHARED, file.as_raw_fd())?
-        };
-        place(file, KCOV_FD)?;
-        Ok(KcovArea(area.cast()))
-    }
-
-    pub fn len(&self) -> usize {
-        // SAFETY: The area is never unmapped.
-        let len = unsafe { self.0.read_volatile() } as usize;
-        len.min(KCOV_WORDS - 1)
-    }
-
-    fn reset(&self) {
-        // SAFETY: As above.
-        unsafe { self.0.write_volatile(0) };
-    }
-
-    fn get(&self, at: usize) -> u64 {
-        // SAFETY: As above, and `at` is less than `len()`.
-        unsafe { self.0.add(1 + at).read_volatile() }
-    }
-}
-
-fn last_error(what: &str) -> String {
-    format!("{what}: {}", io::Error::last_os_error())
-}
-
-/// # Safety
-///
-/// `fd` is what `flags` need.
-unsafe fn map(size: usize, flags: c_int, fd: c_int) -> Result<*mut c_void, String> {
-    // SAFETY: The mapping is a new one.
-    let at = unsafe { mmap(ptr::null_mut(), size, PROT_READ | PROT_WRITE, flags, fd, 0) };
-
-    if at == MAP_FAILED {
-        Err(last_error("mmap"))
-    } else {
-        Ok(at)
-    }
-}
-
-/// Moves a file to the descriptor `fd`.
-fn place(file: File, fd: c_int) -> Result<(), String> {
-    // SAFETY: Nobody has `fd`.
-    match unsafe { dup3(file.as_raw_fd(), fd, O_CLOEXEC) } {
-        -1 => Err(last_error("dup3")),
-        _ => Ok(()),
-    }
-}
 
 /// How an input ended.
 pub struct Outcome {
@@ -183,9 +63,33 @@ pub struct Runner {
     module: bool,
     /// Pidfds that are open when no input runs.
     open: Option<i64>,
-    /// What was covered so far, and a cache of it.
+    /// The places covered so far, and a cache of them.
     pub covered: HashSet<u64>,
     cache: Vec<u64>,
+}
+
+/// The arguments of the first process of a pid namespace.
+struct First {
+    run: extern "C" fn(*const First) -> !,
+    input: *const u8,
+    len: usize,
+    runner: *const Runner,
+    loud: bool,
+}
+
+/// The first process of a pid namespace. It shares the memory of its parent, which makes it cheap;
+/// the second has a copy.
+extern "C" fn run_first(what: *const First) -> ! {
+    // SAFETY: The parent keeps it until this process has exited.
+    let run = unsafe { (*what).run };
+    let prctl = [PR_SET_PDEATHSIG as usize, SIGKILL as usize, 0, 0, 0, 0];
+
+    sys::call(SYS_prctl, prctl);
+    sys::call(SYS_setsid, [0; 6]);
+    let second = sys::clone(SYS_clone, [SIGCHLD as usize, 0, 0, 0, 0], run, what);
+    // It may stop itself.
+    sys::call(SYS_wait4, [second as usize, 0, WUNTRACED as usize, 0, 0, 0]);
+    sys::exit(SYS_exit_group, 0)
 }
 
 impl Runner {
@@ -234,7 +138,7 @@ impl Runner {
         fs::write(format!("/proc/self/fd/{program}"), PROGRAM).map_err(|e| e.to_string())?;
         let path = format!("/proc/self/fd/{program}");
         place(File::open(path).map_err(|e| e.to_string())?, PROGRAM_FD)?;
-        // SAFETY: It is ours.
+        // SAFETY: It belongs to this runner.
         unsafe { close(program) };
 
         // Core dumps go to a program that gets a pidfd.
@@ -290,7 +194,7 @@ impl Runner {
         };
         let flags = (CLONE_NEWPID | CLONE_VM | SIGCHLD) as usize;
         let args = [flags, self.stack + STACK, 0, 0, 0];
-        let pid = sys::clone(SYS_clone, args, sys::first, &first) as pid_t;
+        let pid = sys::clone(SYS_clone, args, run_first, &first) as pid_t;
         assert!(pid > 0, "clone: {pid}");
 
         let timeout = !reaped(pid, LIMIT);
@@ -308,7 +212,7 @@ impl Runner {
     }
 
     extern "C" fn second(first: *const First) -> ! {
-        // SAFETY: It is that of `run()`, of which we have a copy.
+        // SAFETY: It is that of `run()`, of which this process has a copy.
         let (runner, input, loud) = unsafe {
             let first = &*first;
             let input = std::slice::from_raw_parts(first.input, first.len);
@@ -320,7 +224,7 @@ impl Runner {
     fn execute(&self, input: &[u8], loud: bool) -> ! {
         extern "C" fn nothing(_signal: c_int) {}
 
-        // SAFETY: Only numbers and what is ours are given to the kernel.
+        // SAFETY: The kernel gets numbers, and memory of this process.
         unsafe {
             let mut set = std::mem::zeroed();
             sigemptyset(&mut set);
@@ -363,7 +267,7 @@ impl Runner {
             }
             close(KCOV_FD);
         }
-        exec.run(input::calls(input));
+        exec.run(input::calls(input, OPS.len()));
         // SAFETY: It never returns.
         unsafe { _exit(0) }
     }
@@ -405,7 +309,7 @@ impl Runner {
             .collect()
     }
 
-    /// Whether pidfds are open that nobody has. They may be closed a little later.
+    /// Whether pidfds are open that no process holds. They may be closed a little later.
     fn left(&mut self) -> Option<String> {
         let start = Instant::now();
 
@@ -424,7 +328,7 @@ impl Runner {
         }
     }
 
-    /// What the kernel complained of meanwhile.
+    /// The complaints of the kernel during the input.
     fn logged(&mut self) -> Option<String> {
         let mut record = [0; 8192];
         let mut found = None;
