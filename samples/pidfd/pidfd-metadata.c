@@ -62,7 +62,7 @@ static void child(char **cmd, int ready)
 		pause();
 }
 
-/* Prints the lines of the child's status that tell who it is. */
+/* Prints the lines of the child's status with its identity. */
 static int print_status(int dirfd)
 {
 	static const char * const keys[] = {
@@ -140,21 +140,21 @@ static int print_cmdline(int dirfd)
 	return 0;
 }
 
-/* Shows the metadata of the child; tells what failed. */
+/* Shows the metadata of the child, or reports the call that failed. */
 static int show(int pidfd, pid_t pid)
 {
-	pid_t told;
+	pid_t reported;
 	int dirfd;
 	int ret = -1;
 
-	told = pidfdh_getpid(pidfd);
-	if (told < 0) {
+	reported = pidfdh_getpid(pidfd);
+	if (reported < 0) {
 		complain("the pidfd's fdinfo: %s", strerror(errno));
 		return -1;
 	}
-	if (told != pid) {
+	if (reported != pid) {
 		complain("fdinfo says %d, clone() %d: /proc is another pid namespace's",
-			 (int)told, (int)pid);
+			 (int)reported, (int)pid);
 		return -1;
 	}
 
@@ -177,7 +177,7 @@ static int show(int pidfd, pid_t pid)
 	return ret;
 }
 
-/* Kills and reaps the child, whatever happened before; tells what failed. */
+/* Kills and reaps the child in any case, and reports the call that failed. */
 static int end(int pidfd, pid_t pid, siginfo_t *info)
 {
 	if (pidfdh_send_signal(pidfd, SIGKILL)) {
@@ -243,11 +243,11 @@ int main(int argc, char **argv)
 			fputs(usage, stdout);
 			return EXIT_SUCCESS;
 		}
-		complain("unknown option -%c; -h tells what there is", optopt);
+		complain("unknown option -%c; -h lists the options", optopt);
 		return EXIT_USAGE;
 	}
 	if (argv[optind] && !argv[optind][0]) {
-		complain("the command is empty; -h tells how to name one");
+		complain("the command is empty; -h shows the usage");
 		return EXIT_USAGE;
 	}
 

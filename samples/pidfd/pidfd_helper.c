@@ -249,7 +249,7 @@ int pidfdh_send_signal(int pidfd, int sig)
 }
 
 /**
- * pidfdh_alive - tell whether the process of a pidfd still owns its pid
+ * pidfdh_alive - check whether the process of a pidfd still owns its pid
  * @pidfd: the pidfd
  *
  * A zombie does: its number is free for others only once it has been reaped.
@@ -280,7 +280,7 @@ int pidfdh_alive(int pidfd)
  *
  * The directory is opened by number, which could by then be another process's.
  * So it is opened first, and then the process is shown to still exist: until it
- * has been reaped nobody else can have its number, hence what was opened is
+ * has been reaped no other process can have its number, hence what was opened is
  * its directory. From there on openat(2) on the result never reaches another
  * process: once this one has been reaped it fails with ESRCH.
  *
@@ -309,7 +309,7 @@ int pidfdh_open_proc(int pidfd, pid_t pid)
 		return -1;
 	}
 
-	/* It exists, so a missing directory tells of /proc, not of it. */
+	/* The process exists, so a missing directory means that /proc is not mounted. */
 	if (dirfd < 0)
 		errno = saved;
 	return dirfd;
@@ -372,7 +372,7 @@ int pidfdh_wait(int pidfd, int timeout_ms)
 /**
  * pidfdh_reap - reap the child of a pidfd
  * @pidfd: the pidfd
- * @info: how it ended, as waitid(2) tells it; may be NULL
+ * @info: the exit status in the form of waitid(2); may be NULL
  *
  * Waits until the child has ended. Once this returned 0, its number may belong
  * to another process.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
-/// Tell both sides of the life of a pid: that someone will want a pidfd of it, that
-/// its process dumped core or was reaped, and that it is freed.
+/// Notify both implementations of a registration of a pid, of the core dump and the reaping of
+/// its process, and of its release.
 // Hook: include/linux/pidfs.h pidfd_provider_register_pid( 1
 // Hook: include/linux/pidfs.h <linux/pidfd_provider.h> 1
 // Hook: fs/notify/fanotify/fanotify.c pidfd_provider_register_pid( 1

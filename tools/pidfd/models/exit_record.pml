@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * How a process ends, and who gets to know it: kernel/pidfd/provider.c,
+ * The exit of a process, and its readers: kernel/pidfd/provider.c,
  * rust/kernel/pid/record.rs and kernel/pidfd/exit_record.rs, against exit_notify()
  * and release_task() of kernel/exit.c, and fs/pidfs.c.
  *
- * One process that has been a pid without a pidfd so far, and that dumps core or
- * not, reaps itself or is reaped by its parent, or never. At any time somebody
- * gets a pidfd of it by Rust and polls it, and somebody else one by C, and asks it.
+ * One process, at first without a pidfd, may dump core, and is auto-reaped, reaped by its
+ * parent, or never reaped. At any time one reader gets a Rust pidfd of it and polls it, and
+ * another reader gets a C pidfd and queries it.
  *
  * What a processor writes becomes visible to the others in any order, unless it
  * has said that one store has to come after others (release, smp_wmb(),
@@ -38,7 +38,7 @@
 #define EXIT		1
 #define DUMP		2
 
-/* Who writes. */
+/* The writers. */
 #define TASK		0
 #define RUST		1
 #define BY_C		2
@@ -59,7 +59,7 @@ writer writers[WRITERS];
 bool queued, woken;
 
 /* For the properties alone. */
-bool settled;	/* Nobody will wait for the process any more. */
+bool settled;	/* No parent or tracer will wait for the process. */
 bool autoreap;	/* It reaps itself. */
 bool dumped;	/* It has dumped core. */
 
@@ -85,7 +85,7 @@ bool dumped;	/* It has dumped core. */
 #define lock(v)		atomic { !pending(v) && memory[v] == 0 -> memory[v] = 1 }
 #define unlock(v)	store_release(v, 0)
 
-/* A store of who's that need not wait for another one. */
+/* A store of a writer that need not wait for another one. */
 #define next(who, var)							\
 	:: (writers[who].pending & bit(var)) && !writers[who].after[var] -> w = who; v = var
 
@@ -321,7 +321,7 @@ active proctype task() {
 	fi;
 	if
 	:: true ->
-		/* vfs_coredump() sees to it that somebody keeps the pid. */
+		/* vfs_coredump() holds a reference to the pid. */
 		if
 		:: true -> register_by_c(ok)
 		:: true -> register_by_rust(ok)
@@ -449,10 +449,10 @@ again:
 	fi;
 	/* A zombie that awaits its parent shows none. */
 	assert(!exit || settled);
-	/* Who was woken finds how a process ended that nobody waits for. */
+	/* A poller woken by an auto-reaped exit can read the exit status. */
 	assert(exit || !autoreap);
 	assert(exit || !gone);
-	/* What C was told. */
+	/* The result of a query of C. */
 	assert(!gone || !dumped || (known & DUMP));
 	if
 	:: !exit ->
@@ -487,7 +487,7 @@ again:
 	assert((fields & known) == known);
 	assert(!(known & EXIT) || settled);
 	assert(!gone || (known & EXIT));
-	/* What Rust was told. */
+	/* The result of a query of Rust. */
 	assert(!gone || !dumped || (known & DUMP));
 	if
 	:: !gone ->

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * The life cycle of a provider: include/linux/pidfd_provider.h tells it,
+ * The life cycle of a provider: include/linux/pidfd_provider.h documents it,
  * kernel/pidfd/provider.c and rust/kernel/{pidfd.rs,fs/pseudo.rs} implement it.
  *
  * Two modules, or one that is loaded twice, each loaded and unloaded once at any
- * time, against CALLERS that each make a file, and use and close it. Numbers stand
- * for who does it: C is 0, a module 1 or 2. Accesses to memory are in the order
+ * time, against CALLERS that each make a file, and use and close it. Numbers
+ * stand for the implementation: C is 0, a module 1 or 2. Accesses to memory are in the order
  * written: static calls and keys are code, which is patched with all processors
  * stopped or synchronised.
  *
@@ -47,7 +47,7 @@ bool key_root;
 /* rust/kernel/pidfd.rs: FS_TYPE_CLAIMED */
 bool fs_type_claimed;
 
-/* Who is in a section of pidfd_provider_srcu, and whom synchronize_srcu() waits for. */
+/* Processes in a section of pidfd_provider_srcu, and those that synchronize_srcu() waits for. */
 bool in_section[CALLERS];
 bool waited_for[CALLERS];
 
@@ -123,7 +123,7 @@ inline dentry_open(m) {
 	open[m]++
 }
 
-/* fput(): ->release() of a file whose inode somebody else has as well. */
+/* fput(): ->release() of a file whose inode another file uses as well. */
 inline close_file(m) {
 	run_in(m);
 	open[m]--
@@ -273,7 +273,7 @@ proctype caller(byte me) {
 			fi
 		fi;
 made:
-		/* Somebody made a file. */
+		/* A file was made. */
 		assert(ok);
 
 		/* pidfd_provider_put() */
@@ -313,7 +313,7 @@ next:
 inline synchronize_srcu() {
 #ifndef MISTAKE_NO_SYNCHRONIZE
 #ifdef MISTAKE_WAIT_FOR_ALL
-	/* For a moment at which nobody is in a section, and the keys are on still. */
+	/* Waits for a moment without a process in a section, while the keys are still on. */
 	!in_section[0] && !in_section[1];
 #else
 	d_step {
@@ -363,7 +363,7 @@ proctype module(byte m) {
 #endif
 	pidfd_provider_lock = false;
 
-	/* delete_module(), which is refused as long as there are references ... */
+	/* delete_module(), which is refused while references exist ... */
 end_in_use:
 	/* try_release_module_ref() */
 	atomic { refcnt[m] == 1 -> refcnt[m] = 0 };

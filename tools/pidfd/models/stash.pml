@@ -5,7 +5,7 @@
  * pseudo/free_list.rs}, against dput().
  *
  * USERS open a file of one of OBJECTS, use it and close it. Each makes one dentry at
- * most. The last close races with who asks again, and with who asks for another
+ * most. The last close races with opens of the same object and of another
  * object. All are on one CPU, and so share one free list.
  */
 
@@ -40,8 +40,8 @@ byte next[USERS];
 byte has[USERS];
 
 /*
- * Who is in an RCU read-side section, and whom a grace period waits for: a bit for
- * each user, and USERS more for one inside of dput().
+ * The users in an RCU read-side section, and those that a grace period waits for: a bit
+ * for each user, and USERS more for sections in dput().
  */
 byte in_rcu;
 byte waited_for[USERS];
@@ -65,7 +65,7 @@ inline rcu_read_unlock(n) {
 	}
 }
 
-/* It takes the lock if somebody has it. */
+/* Takes the lock if another process holds it. */
 inline lockref_get_not_dead(d, ok) {
 	atomic {
 		look_at(d);
@@ -316,7 +316,7 @@ proctype user(byte me) {
 	:: else
 	fi;
 
-	/* All who have the same object have the same dentry, and it stands for that. */
+	/* All holders of an object hold the same dentry, which belongs to that object. */
 	atomic {
 		has[me] = found;
 		for (i : 0 .. USERS - 1) {

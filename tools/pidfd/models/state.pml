@@ -104,7 +104,7 @@ proctype process_state() {
 	:: else
 	fi;
 #endif
-	/* Exited: of a process that goes on, nobody may say so. */
+	/* No reader may see the exit of a process that goes on. */
 	assert(ended);
 running:
 	skip

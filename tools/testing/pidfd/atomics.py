@@ -376,7 +376,7 @@ class Debugger:
         edges = [i for i, (pc, _, _) in enumerate(found) if pc == self.edge]
         if len(edges) != 2:
             return False
-        # In the kernel, the base of gs tells the CPUs apart.
+        # In the kernel, the base of gs identifies the CPU.
         cpu = found[edges[0]][1]
         found = [(pc, at) for pc, gs, at in found[edges[0]:edges[1]]
                  if pc >= USER_END and gs == cpu]

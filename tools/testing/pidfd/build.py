@@ -31,7 +31,7 @@ KCSAN_FOR_RUST = ("-Cllvm-args=-force-attribute=sanitize_thread -Cpasses=tsan "
 # others. (namespaces:siocgskns_test needs IPv6 and no pidfds;
 # filesystems/empty_mntns:clone3_empty_mntns_test takes CLONE_NNP for a flag that
 # clone3() refuses; net/af_unix:scm_rights has no pidfds either, and fails where the
-# kernel takes more than a second to find sockets that nobody can reach.)
+# kernel takes more than a second to find unreachable sockets.)
 UPSTREAM = ("pidfd", "clone3", "coredump", "pid_namespace")
 PROGRAMS = (
     "filesystems:anon_inode_test",
@@ -316,7 +316,7 @@ def selftests(target, install, collections=(*UPSTREAM, "pidfd_rust"), programs=P
     run(base, f"selftests {' '.join(collections)}", target.log / "selftests.log", "-C", top,
         f"O={base.objects}", f"KBUILD_OUTPUT={built}", includes,
         f"TARGETS={' '.join(collections)}", "FORCE_TARGETS=1", f"INSTALL_PATH={install}", "install")
-    # Programs of collections that as a whole want more than there is here, next to those
+    # Programs of collections that as a whole need more than the guest has, next to those
     # that were installed.
     names = install / "kselftest-list.txt"
     for word in programs:

@@ -2,10 +2,10 @@
 """Which lines of Rust a guest has run.
 
 QEMU logs with -d in_asm what it translates. It translates what it is about to run, and
-nothing else, so an address in there was reached. The line tables of the kernel tell which
+nothing else, so an address in there was reached. The line tables of the kernel show which
 lines these are. Tests in a file, from its #[kunit_tests] on, do not count.
 
-A function that is inlined everywhere has a copy that nobody calls. What has code of its
+A function that is inlined everywhere has a copy without a caller. What has code of its
 own only there does not count if the function was run elsewhere: the head and the end of
 it, and what went into one instruction with its neighbours.
 """

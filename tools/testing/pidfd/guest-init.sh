@@ -83,7 +83,7 @@ else
 	wait "${pumps[@]}" || :
 fi
 
-# What is lost is told when it is some seconds old, and has not changed since the
+# kmemleak reports a lost object when it is some seconds old, and has not changed since the
 # last scan.
 leaks=/sys/kernel/debug/kmemleak
 if [ -w $leaks ] && ! grep -qw kmemleak=off /proc/cmdline; then

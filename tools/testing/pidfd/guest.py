@@ -244,7 +244,7 @@ class Guest:
         init = shlex.join([str(HERE / "guest-init.sh"), str(self.folder)])
         start.write_text(f"#!/bin/bash\nexec bash {init}\n", encoding="utf-8")
         start.chmod(0o755)
-        # What virtme-ng would have these do takes seconds under TCG, and nobody needs it.
+        # What virtme-ng would have these do takes seconds under TCG, and no test needs it.
         (self.folder / "bin").mkdir()
         for name in ("systemd-tmpfiles", "udevadm"):
             (self.folder / "bin" / name).symlink_to("/bin/true")
@@ -265,7 +265,7 @@ class Guest:
             # 10.0 it was seen once in some 800 loads of the module while pidfds were made.
             if machine.patches or self.emulator_version() < (8, 1):
                 qemu += ["-accel", "tcg,thread=single"]
-        # Without block devices the kernel takes no root for granted. Nobody changes the root
+        # Without block devices the kernel takes no root for granted. No test changes the root
         # under the guest's feet, so it may cache what it read.
         parameters = [
             "root=/dev/root",

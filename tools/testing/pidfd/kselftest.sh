@@ -6,7 +6,7 @@
 # what run_kselftest.sh prints. WHAT is a collection or COLLECTION:PROGRAM, and so is
 # each PROGRAM to leave out.
 #
-# run_kselftest.sh waits for whoever holds on to a program's output, and a
+# run_kselftest.sh waits for each process that holds a program's output, and a
 # program that fails may leave children behind that do. So each gets a cgroup,
 # which is killed when the program's time is up and when it has ended.
 

@@ -8,7 +8,7 @@ import time
 
 # Exit statuses. Those of a guest are in guest.py.
 GOOD, FAILED, USAGE = 0, 1, 2
-# Nobody reads the output.
+# The reader of the output has gone.
 CLOSED = 141
 
 

@@ -226,7 +226,7 @@ def main():
         print(fault, file=sys.stderr)
         return fault.status
     except BrokenPipeError:
-        # Nobody reads on.
+        # The reader of the output has gone.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return CLOSED
     except OSError as error:

@@ -62,7 +62,7 @@ def text_of(*command, env=None):
 
 def archive_of(targets, codename):
     """The address of the Debian archive, by the origin in apt's lists, or by the suite's name
-    where there are no lists yet. `targets` are lines of URI|origin|label|component|release."""
+    if apt has no lists yet. `targets` are lines of URI|origin|label|component|release."""
     guess = ""
     for line in targets.splitlines():
         uri, origin, label, component, release = line.split("|")
@@ -244,7 +244,7 @@ class Fetch:
         self.new.rename(self.source)
         self.stamp.write_text(f"{self.target.series} {have}\n", encoding="ascii")
         if old.exists():
-            # It takes its time, and nobody has to wait.
+            # It takes long, and no step depends on it.
             subprocess.Popen(["rm", "-rf", old],    # pylint: disable=consider-using-with
                              start_new_session=True, stdin=subprocess.DEVNULL,
                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)

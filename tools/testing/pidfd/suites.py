@@ -148,7 +148,7 @@ class Suite:
 
     def part_upstream(self):
         """The kernel's own selftests. Behind them: the module's count, whether functions with a
-        counterpart were called, and whether that could be told."""
+        counterpart were called, and whether that was counted."""
         by_c = self.options.by_c
         differ = self.installed_program("differ")
         compared = f"""
@@ -174,7 +174,7 @@ class Suite:
         if by_c:
             self.counterparts(lines, log)
         else:
-            self.tally.skip("counterparts: BY_C=no, and without C there is nothing to compare with")
+            self.tally.skip("counterparts: BY_C=no leaves nothing to compare with")
 
     def counterparts(self, lines, log):
         """No function with a counterpart was called while the module was loaded, though the count
@@ -449,5 +449,5 @@ def test_lsm(machine, options, tally, names=""):
 
 
 def read_text(path):
-    """The text of a log; nothing if there is none."""
+    """The text of a log; empty without one."""
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
