@@ -9,7 +9,9 @@
  *
  * ROUNDS is how often an inode moves from one role to another.
  */
-#include "lsm.h"
+#include "lsm_use.h"
+
+#define ROUNDS_BY_DEFAULT 300
 
 #define GET(fd, call, ...) do {						\
 	(fd) = (call);							\
@@ -302,6 +304,11 @@ static void act_on(enum role role, enum role other)
  * The last close of a pidfd may leave its inode to the next pidfd that is opened on the
  * same CPU: that of another process, opened in another role.
  */
+struct visit {
+	pid_t pid;
+	int mode;
+};
+
 /* Shared with the actors. */
 static struct visit *visit;
 

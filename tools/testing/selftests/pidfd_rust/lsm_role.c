@@ -1,6 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Enters a role of the policy, for each security module. */
-#include "lsm.h"
+#include <linux/capability.h>
+#include <linux/landlock.h>
+
+#include "lsm_role.h"
+
+#define SECURITYFS "/sys/kernel/security/"
+#define ATTR "/proc/self/attr/"
 
 const char *const role_names[] = { "free", "a", "b" };
 

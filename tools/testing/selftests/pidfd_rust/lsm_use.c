@@ -1,6 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The calls of the subject on a pidfd. */
-#include "lsm.h"
+#include <sys/epoll.h>
+#include <sys/file.h>
+#include <sys/inotify.h>
+#include <sys/uio.h>
+
+#include "lsm_use.h"
+
+/* <linux/fs.h> and <sys/mount.h> do not go together. */
+#ifndef FS_IOC_GETVERSION
+#define FS_IOC_GETVERSION _IOR('v', 1, long)
+#define FS_IOC_GETFLAGS _IOR('f', 1, long)
+#endif
 
 /* What say() prints: the roles, and how the subject got the pidfd. */
 const char *subject, *object, *how;
