@@ -31,7 +31,7 @@ static int pidfd_of_event(const struct peer *p)
 			      FAN_REPORT_PIDFD, O_RDONLY | O_CLOEXEC);
 	if (group < 0)
 		return -1;
-	if (!fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, tmp_file) &&
+	if (!fanotify_mark(group, FAN_MARK_ADD, FAN_OPEN, AT_FDCWD, TMP_FILE) &&
 	    !peer_does(p, opens_the_file, 0) &&
 	    read(group, &got, sizeof(got)) == sizeof(got)) {
 		close(got.event.fd);
@@ -449,9 +449,9 @@ int main(int argc, char **argv)
 	}
 	signal(SIGUSR1, SIG_IGN);
 	signal(SIGPIPE, SIG_IGN);
-	fd = open(tmp_file, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
+	fd = open(TMP_FILE, O_CREAT | O_RDWR | O_CLOEXEC, 0666);
 	if (fd < 0)
-		bail_out(tmp_file);
+		bail_out(TMP_FILE);
 	/* All labels may read what is labelled so. */
 	if (!strcmp(module->name, "smack"))
 		fsetxattr(fd, "security.SMACK64", "_", 1, 0);
@@ -461,6 +461,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < ARRAY_SIZE(acts); i++)
 		act_on(acts[i].subject, acts[i].object);
 	move_inodes();
-	unlink(tmp_file);
+	unlink(TMP_FILE);
 	return 0;
 }

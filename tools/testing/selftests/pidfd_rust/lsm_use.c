@@ -47,8 +47,6 @@ static long in_child(int (*call)(int fd, long arg), int fd, long arg)
 /* Orders for the object. The order to receive or to send a pidfd uses this socket. */
 static int boss = -1;
 static char page[4096] __attribute__((aligned(4096)));
-/* Audit records have this name, so it does not change from run to run. */
-const char tmp_file[] = "/tmp/lsm-file";
 
 static long enters(long role)
 {
@@ -73,7 +71,7 @@ long closes(long fd)
 
 long opens_the_file(long unused)
 {
-	int fd = open(tmp_file, O_RDONLY | O_CLOEXEC);
+	int fd = open(TMP_FILE, O_RDONLY | O_CLOEXEC);
 
 	if (fd < 0)
 		return -1;
@@ -207,9 +205,9 @@ static int mounts(int fd, long flags)
 
 	if (unshare(CLONE_NEWNS) ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) ||
-	    mount_on(fd, tmp_file))
+	    mount_on(fd, TMP_FILE))
 		return -1;
-	opened = open(tmp_file, flags | O_CLOEXEC);
+	opened = open(TMP_FILE, flags | O_CLOEXEC);
 	if (opened < 0)
 		return -1;
 	close(opened);

@@ -6,6 +6,9 @@
 #include "lsm_role.h"
 #include "pidfs.h"
 
+/* Audit records have this name, so it does not change from run to run. */
+#define TMP_FILE "/tmp/lsm-file"
+
 /* For a call that returns a descriptor. */
 #define SAY_FD(call, ...) do {						\
 	int _fd = (call);						\
@@ -15,7 +18,6 @@
 		close(_fd);						\
 } while (0)
 
-extern const char tmp_file[];
 extern const char *subject, *object, *how;
 void __attribute__((format(printf, 2, 3))) say(long result, const char *format, ...);
 long opens_its_pidfd(long unused);
