@@ -334,8 +334,11 @@ def selftests(target, install, collections=(*UPSTREAM, "pidfd_rust"), programs=P
 
 
 def clippy(target):
-    """Clippy over the kernel crate and the modules."""
-    run(target, "clippy", target.log / "clippy.log", "-C", target.tree, f"O={target.objects}",
+    """Clippy over the kernel crate and the modules, in a folder of its own: clippy compiles the
+    crates with other options, so modules could not be built against them."""
+    one = target.variant(folder="clippy")
+    configure(one)
+    run(one, "clippy", target.log / "clippy.log", "-C", one.tree, f"O={one.objects}",
         "CLIPPY=1", "kernel/pidfd/rust_pidfd.o", "samples/rust/rust_pidfd_watch.o")
 
 
