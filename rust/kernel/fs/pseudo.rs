@@ -104,6 +104,8 @@ use self::{
 };
 
 #[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
+mod test_support;
+#[cfg(CONFIG_RUST_PID_KUNIT_TEST)]
 mod tests;
 
 /// A `struct file_system_type` of the kernel, of which one file system may be mounted.
