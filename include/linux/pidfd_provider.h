@@ -82,7 +82,7 @@ struct task_struct;
  * struct pidfd_record - state of a pid for the pidfds of a provider
  * @stashed:		dentry that all pidfds of this pid share, or NULL
  * @free:		list entry of pidfd_record_free(); unused before
- * @xattrs:		list of the extended attributes: @own_xattrs, or that of C
+ * @xattrs:		list of the extended attributes: @own_xattrs, or the list of the C implementation
  * @own_xattrs:		the list, if the record came before the C state
  * @mask:		PIDFD_RECORD_* bits of the valid fields below; stored with release
  *			semantics after these fields
@@ -161,7 +161,7 @@ extern const struct file_operations *pidfd_provider_fops;
 /**
  * pidfd_provider_is_pidfd - check whether a file is a pidfd
  * @file: any open file
- * @fops: file operations of C's pidfds
+ * @fops: file operations of C pidfds
  *
  * The inode of a provider's file holds the provider's module, so the file operations
  * stay valid: a file with the same address is a file of the provider. The provider

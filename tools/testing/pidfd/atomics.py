@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Counts the atomic read-modify-writes of operations by C and by Rust.
+"""Counts the atomic read-modify-writes of operations on C pidfds and on Rust pidfds.
 
-A guest runs "bench trace" of tools/testing/selftests/pidfd_rust, first by C, then by
+A guest runs "bench trace" of tools/testing/selftests/pidfd_rust, first in C, then in
 Rust. A debugger, QEMU's gdbstub, stops at the marks of that program. Between two marks
 QEMU logs the registers before each instruction. A lock prefix, or an xchg with memory,
 makes an instruction atomic. The registers have the address of its operand.

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0
-"""make bench: what operations on pidfds cost by C and by Rust, in one boot of the kernel: by C,
-with the module loaded, and by C again.
+"""make bench: the cost of operations on pidfds in one boot of the kernel: in C, in Rust with the
+module loaded, and in C again.
 
 Counts instructions of the guest, which then has one CPU, or measures time, several times
 over. A kernel without hooks may be measured as well, in a boot of its own. Makes a
-table, JSON and a picture. The runs by C before and after those by Rust have to agree, or
+table, JSON and a picture. The runs in C before and after the run in Rust have to agree, or
 the comparison is worth nothing.
 """
 
@@ -99,7 +99,7 @@ def svg(rows, unit):
         f'height="{height}" font-family="sans-serif" font-size="12">',
         '<rect width="100%" height="100%" fill="#ffffff"/>',
         f'<text x="10" y="22" font-size="14">What an operation costs in '
-        f'{unit}, by C (1.00) and by Rust</text>',
+        f'{unit}, in C (1.00) and in Rust</text>',
         f'<rect x="{left}" y="32" width="10" height="10" fill="#9aa5b1"/>'
         f'<text x="{left + 15}" y="41">C</text>'
         f'<rect x="{left + 45}" y="32" width="10" height="10" fill="#c2570c"/>'
@@ -135,15 +135,15 @@ class Options:
 
     @classmethod
     def read(cls, icount, pristine, lsm):
-        """From what the user gave."""
+        """Reads the options of the user."""
         for name, value in (("ICOUNT", icount), ("PRISTINE", pristine)):
             if value not in ("yes", "no"):
                 raise Fault("bench", f"{name}={value} is neither yes nor no", USAGE)
         lsm = ",".join(lsm.replace(",", " ").split())
         for module in lsm.split(",") if lsm else ():
             if module not in LSMS:
-                raise Fault("bench", f"LSM={lsm}: there is no security module {module}; there are: "
-                            f"{' '.join(LSMS)}", USAGE)
+                raise Fault("bench", f"LSM={lsm}: {module} is not a security module; the kernel "
+                            f"has: {' '.join(LSMS)}", USAGE)
         return cls(icount == "yes", pristine == "yes", lsm)
 
 
@@ -175,7 +175,8 @@ def measured(machine, options, program):
 
 
 def write(folder, icount):
-    """Prints the table of what is in the file raw, and writes the files. The exit status."""
+    """Prints the table of the results in the file raw, and writes the files. Returns the exit
+    status."""
     unit = "instructions" if icount else "ns"
     costs, lsm = read(folder / "raw")
     rows = table(costs, unit)

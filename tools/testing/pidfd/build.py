@@ -49,8 +49,8 @@ def die(message):
 
 
 def environment(target):
-    """What the kernel's make sees, and nothing else. The clang it finds first is ccache, if
-    there is one."""
+    """The environment of the kernel's make. The first clang in its PATH is ccache, if that is
+    installed."""
     tools = target.tools
     links = target.build / "bin"
     links.mkdir(parents=True, exist_ok=True)
@@ -90,14 +90,14 @@ def command(target, *words):
 
 
 def make(target, *words, log, append=False):
-    """Runs the kernel's make into a log. Whether it succeeded."""
+    """Runs the kernel's make into a log. Returns whether it succeeded."""
     with open(log, "ab" if append else "wb") as out:
         return not subprocess.run(command(target, *words), env=environment(target), stdout=out,
                                   stderr=out, check=False).returncode
 
 
 class Progress:
-    """How far a build is, by the steps it prints."""
+    """The progress of a build, by the steps that it prints."""
 
     def __init__(self):
         self.steps, self.next = 0, 20
@@ -123,7 +123,7 @@ class Progress:
 
 
 def first_errors(path):
-    """What to show of the log of a build that failed."""
+    """The lines of a failed build to show to the user."""
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     shown, until = [], -1
     for i, line in enumerate(lines):
@@ -186,8 +186,8 @@ def options(paths):
 
 
 def untaken(wanted, config):
-    """(option, message) of what a configuration does not have as wanted. A message of None: a
-    matter of speed."""
+    """(option, message) of each option that the configuration does not have as wanted. A message
+    of None is a matter of speed."""
     lines = set(config.splitlines())
     set_ = {line.split("=", 1)[0] for line in lines}
     for name, value in wanted.items():
@@ -238,7 +238,7 @@ def configure(target):
 
 
 def apply(target):
-    """The patched tree, out of the source and what is ours."""
+    """The patched tree, out of the source and our files."""
     if target.kernel_src:
         if not target.kernel_src.is_dir():
             die(f"KERNEL_SRC={target.kernel_src} is no directory")

@@ -38,7 +38,7 @@ def files(*folders, suffixes=(".c", ".h", ".rs"), kconfig=True):
 
 
 def forbidden(text):
-    """(line, text) of what policy may not use: `unsafe`, and kernel::bindings."""
+    """(line, text) of each `unsafe` and each use of kernel::bindings. Policy has neither."""
     for number, line in enumerate(text.splitlines(), 1):
         if "unsafe" in line or re.search(r"\bbindings\b", NO_CODE.sub("", line)):
             yield number, line.strip()

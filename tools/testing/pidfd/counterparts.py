@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0
-"""Functions of fs/pidfs.c with a counterpart in Rust, and whether they are called.
+"""Counts the calls of functions of fs/pidfs.c that have a counterpart in Rust.
 
 Documentation/pidfd/functions.csv is the table.
 """
@@ -60,6 +60,6 @@ def report_command(who):
 
 
 def calls(lines, who):
-    """[(function, calls)] of what report_command() printed."""
+    """[(function, calls)] out of the output of report_command()."""
     found = (re.match(rf"{who} counterpart (\S+) (\d+)", line) for line in lines)
     return [(match[1], int(match[2])) for match in found if match]

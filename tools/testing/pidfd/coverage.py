@@ -103,7 +103,7 @@ class Coverage:
         path.write_text("".join(f"{line}\n" for line in self.missed()), encoding="utf-8")
 
     def write_lcov(self, path, top=TOP):
-        """Writes what genhtml of lcov draws."""
+        """Writes a tracefile of lcov, which genhtml draws."""
         with open(path, "w", encoding="utf-8") as out:
             out.write("TN:\n")
             for file, lines in itertools.groupby(sorted(self.lines.items()), lambda one: one[0][0]):

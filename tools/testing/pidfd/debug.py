@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0
-"""make test-debug: the tests once more, on kernels that look for mistakes: with KASAN, and with
-KCSAN, each with lockdep, kmemleak and the other checks of rust_pidfd_debug.config. What a
-check finds fails the guest in which it is found.
+"""make test-debug: runs the tests on a kernel with KASAN and on one with KCSAN. Both have
+lockdep, kmemleak and the other checks of rust_pidfd_debug.config. A complaint of a check fails
+the guest.
 
-First the checks have to find mistakes that are made on purpose.
+First the checks have to detect deliberate mistakes.
 """
 
 import contextlib
@@ -23,12 +23,11 @@ from output import Fault, Tally, USAGE
 from suites import Suite, chosen
 
 USUAL = ("kunit", "upstream", "ours", "programs", "soak")
-# These make tens of thousands of processes, or have to be done with hundreds in a time that
-# is set.
+# These make tens of thousands of processes, or hundreds within a fixed time.
 LEAVE_OUT = ("pidfd:pidfd_test", "pidfd:pidfd_poll_test", "pid_namespace:pid_max")
 
-# Mistakes, and the complaint that each has to cause. lockdep looks no further after its
-# first complaint, nor after one by KASAN; RCU counts on it. So the order matters.
+# Mistakes, and the complaint that each has to cause. The order matters: lockdep stops after
+# its first complaint and after one of KASAN, and the check of RCU depends on lockdep.
 FIRST = {
     "rcu_without_lock": "WARNING: suspicious RCU usage",
     "sleep_in_atomic": "BUG: sleeping function called from invalid context",
@@ -42,11 +41,10 @@ LAST = {"leak": "kmemleak: .*suspected memory leak"}
 
 @dataclasses.dataclass(frozen=True)
 class Variant:
-    """A kernel that looks for mistakes."""
+    """A kernel that detects mistakes."""
 
     mistakes: dict[str, str]
-    # kmemleak makes everything take nearly twice as long, so either kernel has it for some
-    # parts.
+    # kmemleak nearly doubles the time of all parts, so each kernel has it in some parts only.
     leaks: tuple[str, ...]
 
 
@@ -63,8 +61,8 @@ VARIANTS = {
 
 
 def make_mistakes(suite, mistakes):
-    """Makes mistakes in one guest. That fails, as it is to: what matters is what its kernel
-    prints."""
+    """Makes mistakes in one guest. The guest has to fail, and its kernel has to complain of each
+    mistake."""
     target, log = suite.target, suite.log / "mistakes.dmesg"
     log.unlink(missing_ok=True)
     module = shlex.quote(str(target.objects / "kernel/pidfd/pidfd_broken.ko"))
@@ -87,11 +85,10 @@ def make_mistakes(suite, mistakes):
 
 
 def test_variant(machine, options, parts, installed):
-    """The mistakes, and then the tests, on one kernel."""
+    """Makes the mistakes and runs the tests on one kernel."""
     target, tally = machine.target, Tally()
     variant = VARIANTS[target.folder]
-    # What is emulated by a thread for each processor gets little done: they wait for each
-    # other's locks.
+    # With a thread for each processor, QEMU spends its time on locks between the threads.
     machine = machine.but(memory="4G", patches=True,
                           append=f"{target.arch.for_kasan} page_poison=1".strip())
     options = dataclasses.replace(options, by_c=False, leave_out=LEAVE_OUT, limit=1200,
@@ -148,7 +145,7 @@ def prefix(name, source, log):
 
 
 def test_debug(machine, options, tally, tests="", variants=""):
-    """Tests all variants side by side. Returns the exit status."""
+    """Tests all variants in parallel. Returns the exit status."""
     target = machine.target
     names = variants.split() or list(VARIANTS)
     if not set(names) <= set(VARIANTS):

@@ -22,7 +22,7 @@ MAKE = re.compile(r"make(\[[0-9]+\])?: ")
 
 
 class Door:
-    """Makes goals as the user does, and compares what comes out."""
+    """Makes goals as a user does, and compares the output."""
 
     def __init__(self, target, tmp, log):
         self.target, self.tmp, self.log = target, tmp, log
@@ -47,7 +47,7 @@ class Door:
         self.door("LLVM=1", "CONFIG_RUST=y", *words, **env)
 
     def catch(self, function, *args):
-        """Calls one of our own functions; what it would print is in `err`."""
+        """Calls a function of this program. `err` gets the line that it would print."""
         self.out = self.err = ""
         try:
             function(*args)
@@ -103,13 +103,13 @@ def messages(door):
              door.one_line("ICOUNT=maybe is neither yes nor no"))
     door.make("bench", "LSM=landlock,selinus")
     door.is_("bench with a security module that does not exist is one line",
-             door.one_line("there is no security module selinus"))
+             door.one_line("selinus is not a security module"))
     door.make("test", "TESTS=kunit upstrem")
     door.is_("test with a part that does not exist is one line",
-             door.one_line("there is no part upstrem"))
+             door.one_line("upstrem is not a part"))
     door.make("test-debug", "TESTS=kunit upstrem")
     door.is_("so it is for test-debug, before anything is built",
-             door.one_line("there is no part upstrem"))
+             door.one_line("upstrem is not a part"))
     door.make("modules")
     door.is_("modules without KDIR is one line", door.one_line("KDIR=DIR"))
     door.make("modules", f"KDIR={tmp}")

@@ -35,7 +35,7 @@ REPORT = re.compile(r"pidfd-guest: (\w+) ?(.*)")
 
 @dataclasses.dataclass(frozen=True)
 class Machine:
-    """What to boot, and what to run in it."""
+    """A guest: a kernel, a machine, and a command to run in it."""
 
     target: Target
     # Given to bash -c as it is, with an empty standard input. None: a shell.
@@ -109,7 +109,7 @@ def lock(path, wait):
 
 
 class Log:
-    """A kernel log, and what guest-init.sh reported in it."""
+    """A kernel log with the reports of guest-init.sh."""
 
     def __init__(self, text):
         self.lines = text.split("\n")
@@ -227,7 +227,7 @@ class Guest:
         return log
 
     def settings(self):
-        """Writes what guest-init.sh needs to know. Returns the program to start there."""
+        """Writes the settings of guest-init.sh. Returns the program to start in the guest."""
         machine = self.machine
         (self.folder / "cmd").write_text(machine.command or "", encoding="utf-8",
                                          errors="surrogateescape")
@@ -302,7 +302,7 @@ class Guest:
             os.kill(int((self.folder / "qemu.pid").read_text(encoding="ascii")), signal.SIGTERM)
 
     def stop(self):
-        """Stops whatever of the guest still runs."""
+        """Stops all processes of the guest that still run."""
         if self.process.poll() is not None:
             return
         for number in (signal.SIGTERM, signal.SIGKILL):
@@ -403,7 +403,7 @@ class Guest:
 
 @contextlib.contextmanager
 def signal_ignored(number):
-    """Ignores a signal, also in what is started meanwhile."""
+    """Ignores a signal, in this process and in those that it starts meanwhile."""
     before = signal.signal(number, signal.SIG_IGN)
     try:
         yield

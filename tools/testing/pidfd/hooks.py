@@ -101,7 +101,7 @@ def rules():
 
 
 def hooked(text):
-    """(file, words, count): how often a semantic patch has to put what into which file."""
+    """(file, words, count): a semantic patch has to put the words into the file so many times."""
     for line in re.findall(r"^// Hook: (.*)$", text, re.MULTILINE):
         file, rest = line.split(" ", 1)
         words, count = rest.rsplit(" ", 1)
@@ -192,7 +192,8 @@ def apply(source, tree, spatch="spatch", log="/dev/null"):
 
 
 def replace(source, new, tree, names):
-    """First what is pristine, then what is not: neither touches the other's files."""
+    """Copies first the unchanged files, then the changed ones. Neither step touches files of the
+    other."""
     with open(names, "w", encoding="utf-8") as out:
         for path, _, files in os.walk(new):
             out.writelines(f"/{os.path.relpath(os.path.join(path, name), new)}\n" for name in files)

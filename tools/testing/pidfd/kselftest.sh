@@ -39,7 +39,7 @@ for what in "$@"; do
 	for test in $tests; do
 		if [[ " $leave_out " = *" $test "* ]]; then
 			echo "# selftests: ${test/:/: }"
-			echo "ok 1 selftests: ${test/:/: } # SKIP left out: too many processes, or too little time, for what is this slow"
+			echo "ok 1 selftests: ${test/:/: } # SKIP left out: needs too many processes, or too little time, for a kernel this slow"
 			continue
 		fi
 		: >"$tmp/out"

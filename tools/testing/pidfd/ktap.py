@@ -127,7 +127,7 @@ def program(lines, name, status):
 
 
 def read(lines, suite=None, name="program", status=0):
-    """{name: Program} of whatever `lines` hold."""
+    """{name: Program} of all programs in `lines`."""
     if suite:
         return kunit(lines, suite)
     if any(line.startswith("# selftests: ") for line in lines):

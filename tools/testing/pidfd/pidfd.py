@@ -91,17 +91,17 @@ def run_test(args):
 
 
 def run_test_debug(args):
-    """The tests on kernels that look for mistakes."""
+    """The tests on kernels that detect mistakes."""
     return debug.test_debug(machine_of(args), options_of(args), Tally(), args.tests, args.variants)
 
 
 def run_test_lsm(args):
-    """What security modules decide."""
+    """The decisions of security modules."""
     return suites.test_lsm(machine_of(args), options_of(args), Tally(), args.lsm)
 
 
 def run_bench(args):
-    """What operations cost."""
+    """The cost of operations."""
     return bench.bench(machine_of(args), bench.Options.read(args.icount, args.pristine, args.lsm))
 
 
@@ -133,7 +133,7 @@ def run_unit_tests(_):
 
 
 def parser():
-    """What the command line may be."""
+    """The parser of the command line."""
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--build", default="build", help="build folder")
     where.add_argument("--series", default="7.3", help="of Debian's linux-source to fetch")

@@ -33,7 +33,7 @@ OUR_EXAMPLES = re.compile(r" ok [0-9]+ rust_doctest_kernel_"
 
 @dataclasses.dataclass(frozen=True)
 class Options:
-    """What the user sets, and what a variant of the kernel needs."""
+    """Settings of the user, and of a variant of the kernel."""
 
     # None: a default that depends on the test.
     rounds: int | None = None
@@ -77,7 +77,7 @@ class Suite:
             self.parts()[part](self)
 
     def results(self, path, expected=None, **options):
-        """Prints and adds up what a log of results has. Returns what was added."""
+        """Prints the results in a log and adds them to the tally. Returns their counts."""
         lines = ktap.lines_of(path) if path.exists() else []
         lines, counts = ktap.report(ktap.read(lines, **options), path, expected)
         print("\n".join(lines), flush=True)
@@ -107,7 +107,7 @@ class Suite:
         self.results(self.log / f"{name}.log", name=name, status=status)
 
     def kselftest(self, *what, leave_out=()):
-        """For a guest: runs what each of `what` names, as kselftest.sh takes it."""
+        """The command of a guest that runs tests. Each of `what` is an argument of kselftest.sh."""
         settings = {"PIDFD_MODULE": self.module, "BY_C": "" if self.options.by_c else "no",
                     "RACE_SECONDS": self.options.race_seconds}
         if self.options.rounds:
@@ -132,7 +132,7 @@ class Suite:
         return ktap.expectations(TESTS / "expected-failures")
 
     def part_models(self):
-        """Models of what no test can bring about."""
+        """Models of orderings that no test can force."""
         models.run(self.target, self.tally)
 
     def part_kunit(self):
@@ -185,16 +185,16 @@ class Suite:
         if called:
             self.tally.fail(f"counterparts: C was called with the module loaded: {called}")
         elif uncounted:
-            self.tally.fail("counterparts: without the module the same was not called either, so "
-                            f"the count says nothing: {uncounted}")
+            self.tally.fail("counterparts: without the module these were not called either, so "
+                            f"the count proves nothing: {uncounted}")
         elif not c:
             self.tally.fail(f"counterparts: nothing was counted; see {log}")
         else:
-            self.tally.ok(f"counterparts: {len(rust)} functions of C that Rust replaces were not "
-                          "called, and are without the module")
+            self.tally.ok(f"counterparts: {len(rust)} C functions with a counterpart in Rust were "
+                          "not called, and are called without the module")
 
     def in_a_row(self, name, what):
-        """Runs what `what` names, as kselftest.sh takes it, many times."""
+        """Runs tests many times. `what` is an argument of kselftest.sh."""
         rounds = self.options.rounds or 20
         self.guest(name, self.kselftest(*[what] * rounds), timeout=600 * rounds)
         self.results(self.log / f"{name}.log")
@@ -204,11 +204,11 @@ class Suite:
         self.in_a_row("repeat", "pidfd")
 
     def part_races(self):
-        """Only when named: what runs against each other, many times."""
+        """Only when named: the races, many times."""
         self.in_a_row("races", "pidfd_rust:race_test")
 
     def part_fire(self):
-        """Only when named: the module is loaded and unloaded while they do."""
+        """Only when named: loads and unloads the module during the races."""
         rounds = self.options.rounds or 1000
         self.program("fire", f"cd {shlex.quote(str(self.installed / 'pidfd_rust'))} && "
                      f"ROUNDS={rounds} PIDFD_MODULE={shlex.quote(self.module)} ./fire_test",
@@ -225,8 +225,8 @@ class Suite:
         print(f"of these: {walked} faults injected, one by one; {failed} made a call fail")
 
     def part_builtin(self):
-        """The same, and all of upstream's, where there is no module, and so all code stays where
-        it is: QEMU writes down what it translates, which is what runs."""
+        """Our own selftests and upstream's, with rust_pidfd built in. Code that is built in has one
+        address. QEMU logs the code that it translates, which is the code that runs."""
         try:
             target = build.builtin(self.target)
         except (Fault, subprocess.SubprocessError) as fault:
@@ -243,7 +243,7 @@ class Suite:
         asm.unlink(missing_ok=True)
 
     def coverage(self, asm, target):
-        """How many of the lines were run, those of tests left out."""
+        """Reports how many lines ran. Lines of tests do not count."""
         missed = self.log / "missed"
         try:
             found = coverage.measure(target, asm, [target.vmlinux], coverage.sources())
@@ -284,7 +284,7 @@ class Suite:
             self.tally.fail(f"rustless: see {log}")
 
     def part_programs(self):
-        """Programs that know nothing of us."""
+        """Programs that do not know of this project."""
         tools, folder = self.target.tools, self.target.build / "tokio"
         log = self.log / "tokio-build.log"
         print(f"test: building the tokio program; log in {log}", flush=True)
@@ -324,7 +324,7 @@ class Suite:
                         if line.startswith("#")), flush=True)
 
     def part_frontdoor(self):
-        """What a user types and reads."""
+        """The commands of a user, and their output."""
         log = self.log / "frontdoor.log"
         with open(log, "w", encoding="utf-8") as out:
             frontdoor.run(self.target, out)
@@ -340,7 +340,7 @@ def chosen(who, words, usual):
     parts = words.split() or usual
     for part in parts:
         if part not in Suite.parts():
-            raise Fault(who, f"TESTS={' '.join(parts)}: there is no part {part}", USAGE)
+            raise Fault(who, f"TESTS={' '.join(parts)}: {part} is not a part", USAGE)
     return parts
 
 
@@ -386,7 +386,7 @@ def lsm_boots(names):
 
 
 class LsmSuite(Suite):
-    """What one security module allows, denies and audits, by C and by Rust."""
+    """The decisions and audit records of one security module, on C pidfds and on Rust pidfds."""
 
     def boot(self, name):
         """Boots with it."""
@@ -424,7 +424,7 @@ class LsmSuite(Suite):
 
 def test_lsm(machine, options, tally, names=""):
     """make test-lsm: boots the kernel with one security module after the other, and compares what
-    each allows, denies and audits on pidfds, by C and by Rust. Returns the exit status."""
+    each allows, denies and audits on C pidfds and on Rust pidfds. Returns the exit status."""
     target = machine.target
     boots = lsm_boots(names)
     target.log.mkdir(parents=True, exist_ok=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0
-"""A target: what to build and boot. Every step takes one as an argument.
+"""A target is a kernel to build and boot. Every step takes one as an argument.
 
-Whatever depends on the architecture follows from here.
+All differences between architectures are in here.
 """
 
 import dataclasses
@@ -15,7 +15,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 
 @dataclasses.dataclass(frozen=True)
 class Architecture:
-    """What the kernel's build and QEMU call things."""
+    """The names and addresses that the kernel's build and QEMU use."""
 
     name: str
     # Below the folder of objects, and the goal of make that builds it.

@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: GPL-2.0
 #
-# The same system calls by C, by Rust and by C again: the module makes no
+# The same system calls on C pidfds, on Rust pidfds and on C pidfds again: the module makes no
 # difference to what they return. PIDFD_MODULE says where it is. BY_C=no: Rust makes
 # them, and no more.
 

@@ -2,8 +2,8 @@
 /*
  * lsm MODULE: make system calls around pidfds in each role that the policy of the
  * security module defines, and print one line for each result. lsm_test.sh loads the
- * policy and runs this by C and by Rust: the lines must be equal, except those that
- * begin with #.
+ * policy and runs this with C pidfds and with Rust pidfds: the lines must be equal,
+ * except those that begin with #.
  *
  * The role free may do everything. The roles a and b are confined in different ways.
  *

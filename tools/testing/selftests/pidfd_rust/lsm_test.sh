@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-2.0
 #
 # lsm_test.sh MODULE...: load a policy for each security module, have lsm make the same
-# calls by C and by Rust, and compare what the module allows, denies and audits.
+# calls on C pidfds and on Rust pidfds, and compare what the module allows, denies and audits.
 #
 # It runs in a guest in which the modules are on and rust_pidfd is not loaded. lsm runs
 # four times: by Rust with rust_pidfd loaded before the policy, by C, by Rust with
@@ -102,7 +102,7 @@ policy_ima() {
 	echo 2 >$securityfs/evm || bail_out "EVM does not become active"
 }
 
-# What each module has to deny: without it, the comparison says nothing.
+# The calls that each module has to deny. Without a denial, the comparison proves nothing.
 has_to_deny() {
 	case $1 in
 	selinux)
