@@ -161,7 +161,8 @@ def run(target, what, log, *words):
 def ours_newer_than(target, stamp):
     """Whether anything but the source that the tree is made of is newer than a stamp."""
     when = stamp.stat().st_mtime_ns
-    folders = [TOP / name for name in (*hooks.FOLDERS, "scripts") if name != "samples"]
+    folders = [TOP / name for name in (*hooks.FOLDERS, "scripts")
+               if name not in ("Documentation", "samples")]
     for folder in (*folders, TOP / "samples/rust"):
         for path, folders, files in os.walk(folder):
             folders[:] = [name for name in folders if name != "__pycache__"]

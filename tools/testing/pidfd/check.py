@@ -3,6 +3,7 @@
 semantic patches, and what the documentation names, against the source; what policy may
 not use; and our tool: its unit tests, and its decoder of instructions."""
 
+import html
 import os
 import re
 import subprocess
@@ -42,6 +43,15 @@ def forbidden(text):
     for number, line in enumerate(text.splitlines(), 1):
         if "unsafe" in line or re.search(r"\bbindings\b", NO_CODE.sub("", line)):
             yield number, line.strip()
+
+
+def lacking(dot, svg):
+    """The lines of labels in a source of Graphviz that an SVG does not have."""
+    shown = {html.unescape(text).replace("\xa0", " ").strip()
+             for text in re.findall(r"<text[^>]*>([^<]*)</text>", svg)}
+    labels = re.findall(r'label="([^"]*)"', dot)
+    lines = [line.strip() for label in labels for line in re.split(r"\\[nlr]", label)]
+    return [line for line in lines if line and line not in shown]
 
 
 class Check:
@@ -110,6 +120,17 @@ class Check:
         print("".join(f"{line}\n" for line in found), end="")
         self.verdict(not found, "every test that the documentation names exists")
 
+    def pictures(self):
+        """A picture that is kept as SVG has the labels of its source."""
+        pairs = [(path, path.with_suffix(".svg"))
+                 for path in sorted((TOP / "Documentation").rglob("*.dot"))]
+        found = [f"{svg.relative_to(TOP)} lacks '{label}': dot -Tsvg {dot.name} -o {svg.name}"
+                 for dot, svg in pairs if svg.exists()
+                 for label in lacking(dot.read_text(encoding="utf-8"),
+                                      svg.read_text(encoding="utf-8"))]
+        print("".join(f"{line}\n" for line in found), end="")
+        self.verdict(not found, "pictures have the labels of their sources")
+
     def tool(self):
         """The tool's own tests."""
         self.verdict(frontdoor.unit_tests() == 0, "unit tests of tools/testing/pidfd")
@@ -146,6 +167,7 @@ def check(target):
     one.policy()
     one.hooks(source)
     one.documents(source)
+    one.pictures()
     one.tool()
     one.clippy()
     return int(one.failed)

@@ -21,5 +21,14 @@ class Forbidden(unittest.TestCase):
         self.assertEqual(list(check.forbidden("a\n  bindings::b // c")), [(2, "bindings::b // c")])
 
 
+class Pictures(unittest.TestCase):
+    DOT = 'a [label="one()\\ltwo  three\\l"]\nb [label="x & y"] c [label=""]'
+
+    def test_labels(self):
+        svg = "<text x='1'>one()</text><text>two&#160;&#160;three</text><text>x &amp; y</text>"
+        self.assertEqual(check.lacking(self.DOT, svg), [])
+        self.assertEqual(check.lacking(self.DOT, "<text>one()</text>"), ["two  three", "x & y"])
+
+
 if __name__ == "__main__":
     unittest.main()

@@ -8,9 +8,7 @@ import subprocess
 
 import build
 from output import Fault, say
-from target import TOP
 
-FOLDER = "Documentation/pidfd"
 WARNING = re.compile(r"(^|: )(warning|WARNING|error|ERROR)\b")
 # A release of Sphinx is not what a page can be wrong about.
 HARMLESS = re.compile(r"RemovedInSphinx|DeprecationWarning")
@@ -46,9 +44,8 @@ def htmldocs(target, out, log):
 def docs(target):
     """Builds both, and prints the pages to open."""
     build.kernel(target)
-    pages = target.tree / FOLDER
-    shutil.rmtree(pages, ignore_errors=True)
-    shutil.copytree(TOP / FOLDER, pages)
+    # Pages that are newer than the kernel.
+    build.apply(target)
     # Sphinx does not read pages again that have not changed, nor repeat what it said of them.
     out = target.build / "docs"
     shutil.rmtree(out, ignore_errors=True)

@@ -2,8 +2,8 @@
 """Applies the hooks: makes a patched tree out of a pristine source.
 
 The source is only read. The tree gets the source's files, ours at the same paths,
-lines appended to a few lists, and the hooks that the semantic patches put into C
-functions. Files whose content does not change keep their time stamps, so that a
+lines appended to a few lists and inserted into others, and the hooks that the
+semantic patches put into C functions. Files whose content does not change keep their time stamps, so that a
 build in the tree remakes only what a change touches.
 """
 
@@ -22,9 +22,9 @@ from target import TOP
 RULES = TOP / "scripts/coccinelle/pidfd"
 
 # Ours, in directories that go into the kernel tree as they are.
-FOLDERS = ("fs", "include", "kernel", "rust", "samples", "security", "tools")
+FOLDERS = ("Documentation", "fs", "include", "kernel", "rust", "samples", "security", "tools")
 PATTERNS = ("*.[chS]", "*.rs", "Makefile", "Kconfig*", "config", "settings", "*.config",
-            "*.py", "*.sh", "Cargo.*")
+            "*.py", "*.sh", "Cargo.*", "*.rst", "*.csv", "*.dot", "*.svg")
 NOT_OURS = ("samples/pidfd", "tools/testing/pidfd")
 
 # FILE LINE: lines that make the tree's own lists name our files.
@@ -66,6 +66,12 @@ samples/rust/Makefile obj-$(CONFIG_SAMPLE_RUST_PIDFD_WATCH) += rust_pidfd_watch.
 tools/testing/selftests/Makefile TARGETS += pidfd_rust
 """
 
+# FILE|LINE|AFTER: lines to insert into lists that cannot be appended to. AFTER is a line that
+# the file has once.
+INSERTED = """\
+Documentation/subsystem-apis.rst|   pidfd/index|   locking/index
+"""
+
 # What rsync leaves where it is: what a build has left in the source. The kernel would
 # refuse to be built elsewhere.
 BUILT = ("/.config", "/include/config", "/include/generated", "/arch/*/include/generated",
@@ -95,6 +101,22 @@ def appended():
     return [tuple(line.split(" ", 1)) for line in APPENDED.splitlines()]
 
 
+def inserted():
+    """(file, line, after) of each line to insert."""
+    return [tuple(line.split("|")) for line in INSERTED.splitlines()]
+
+
+def insert(path, file, line, after):
+    """Inserts a line after another one."""
+    lines = path.read_text(encoding="utf-8").split("\n")
+    found = lines.count(after)
+    if found != 1:
+        die(f"{file} has the line '{after.strip()}' {found} times, not once: insert "
+            f"'{line.strip()}' by hand")
+    lines.insert(lines.index(after) + 1, line)
+    path.write_text("\n".join(lines), encoding="utf-8")
+
+
 def rules():
     """The semantic patches."""
     return sorted(RULES.glob("*.cocci"))
@@ -110,7 +132,7 @@ def hooked(text):
 
 def changed_files():
     """The files of a source that change."""
-    files = {file for file, _ in appended()}
+    files = {file for file, _ in appended()} | {file for file, _, _ in inserted()}
     for rule in rules():
         files |= {file for file, _, _ in hooked(rule.read_text(encoding="utf-8"))}
     return sorted(files)
@@ -140,10 +162,12 @@ class Change:
         return path
 
     def make(self):
-        """Appends the lines and applies the semantic patches."""
+        """Appends and inserts the lines, and applies the semantic patches."""
         for file, line in appended():
             with open(self.take(file), "a", encoding="utf-8") as out:
                 out.write(line + "\n")
+        for file, line, after in inserted():
+            insert(self.take(file), file, line, after)
         for rule in rules():
             hooks = list(hooked(rule.read_text(encoding="utf-8")))
             for file in sorted({file for file, _, _ in hooks}):

@@ -43,6 +43,22 @@ class Hooks(unittest.TestCase):
         self.assertIn("kernel/fork.c", files)
         self.assertEqual(len(files), len(set(files)))
 
+    def test_insert(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "index.rst"
+            path.write_text("a\n  b\nc\n", encoding="utf-8")
+            hooks.insert(path, "index.rst", "  new", "  b")
+            self.assertEqual(path.read_text(encoding="utf-8"), "a\n  b\n  new\nc\n")
+
+    def test_insert_needs_the_line_once(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "index.rst"
+            for text, count in ("a\n", 0), ("b\nb\n", 2):
+                path.write_text(text, encoding="utf-8")
+                with self.assertRaisesRegex(Fault, f"index.rst has the line 'b' {count} times"):
+                    hooks.insert(path, "index.rst", "new", "b")
+                self.assertEqual(path.read_text(encoding="utf-8"), text)
+
     def test_missing_file(self):
         with tempfile.TemporaryDirectory() as folder:
             with self.assertRaisesRegex(Fault, "has no fs/pidfs.c: this series is not supported"):
