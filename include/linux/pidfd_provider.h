@@ -82,7 +82,7 @@ struct task_struct;
  * struct pidfd_record - state of a pid for the pidfds of a provider
  * @stashed:		dentry that all pidfds of this pid share, or NULL
  * @free:		list entry of pidfd_record_free(); unused before
- * @xattrs:		list of the extended attributes: @own_xattrs, or the list of the C implementation
+ * @xattrs:		list of the extended attributes: @own_xattrs, or the list of C
  * @own_xattrs:		the list, if the record came before the C state
  * @mask:		PIDFD_RECORD_* bits of the valid fields below; stored with release
  *			semantics after these fields
@@ -207,6 +207,9 @@ void rust_pid_exit(struct pid *pid, struct task_struct *tsk);
 void rust_pid_coredump(struct pid *pid, unsigned int dumpable,
 		       const struct kernel_siginfo *info);
 void rust_pid_free(struct pid *pid);
+
+/* A deliberate data race of pidfd_broken.ko; see rust/kernel/pidfd_broken.rs. */
+void rust_pidfd_broken_count(long *number, int times);
 
 /* Access of Rust to the C state; see fs/pidfs_provider.c. */
 struct pid *pidfs_find_pid(u64 ino);

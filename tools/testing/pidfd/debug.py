@@ -29,14 +29,23 @@ LEAVE_OUT = ("pidfd:pidfd_test", "pidfd:pidfd_poll_test", "pid_namespace:pid_max
 # Mistakes, and the complaint that each has to cause. The order matters: lockdep stops after
 # its first complaint and after one of KASAN, and the check of RCU depends on lockdep.
 FIRST = {
-    "rcu_without_lock": "WARNING: suspicious RCU usage",
-    "sleep_in_atomic": "BUG: sleeping function called from invalid context",
-    "lock_inversion": "WARNING: possible circular locking dependency",
-    "out_of_bounds": "UBSAN: array-index-out-of-bounds",
-    "list_corruption": "list_add double add",
-    "refcount_from_zero": "refcount_t: addition on 0",
+    "pidfd_broken rcu_without_lock": "WARNING: suspicious RCU usage",
+    "pidfd_broken sleep_in_atomic": "BUG: sleeping function called from invalid context",
+    "pidfd_broken lock_inversion": "WARNING: possible circular locking dependency",
+    "lkdtm ARRAY_BOUNDS": "UBSAN: array-index-out-of-bounds",
+    "lkdtm CORRUPT_LIST_ADD": "list_add corruption",
+    "lkdtm REFCOUNT_INC_ZERO": "refcount_t: addition on 0",
 }
-LAST = {"leak": "kmemleak: .*suspected memory leak"}
+LAST = {"kmemleak-test": "kmemleak: .*suspected memory leak"}
+
+# Modules that make mistakes, and the commands to do so.
+MAKERS = {
+    "pidfd_broken": ("kernel/pidfd/pidfd_broken.ko",
+                     "insmod {module} mistake={name}; rmmod pidfd_broken"),
+    "lkdtm": ("drivers/misc/lkdtm/lkdtm.ko",
+              "insmod {module}; echo {name} >/sys/kernel/debug/provoke-crash/DIRECT; rmmod lkdtm"),
+    "kmemleak-test": ("samples/kmemleak/kmemleak-test.ko", "insmod {module}; rmmod kmemleak_test"),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,15 +58,21 @@ class Variant:
 
 
 VARIANTS = {
-    "kasan": Variant({"use_after_free": "BUG: KASAN: .*use-after-free"},
+    "kasan": Variant({"lkdtm READ_AFTER_FREE": "BUG: KASAN: .*use-after-free"},
                      ("kunit", "ours", "programs", "soak")),
     "kcsan": Variant({
-        "write_after_free": r"\[Poison overwritten\]",
-        "write_to_free_page": "pagealloc: memory corruption",
-        "data_race": "BUG: KCSAN: data-race in count_up",
-        "rust_data_race": "BUG: KCSAN: data-race in rust_pidfd_broken_count",
+        "lkdtm WRITE_AFTER_FREE": r"\[Poison overwritten\]",
+        "lkdtm WRITE_BUDDY_AFTER_FREE": "pagealloc: memory corruption",
+        "pidfd_broken rust_data_race": "BUG: KCSAN: data-race in rust_pidfd_broken_count",
     }, ("kunit", "upstream")),
 }
+
+
+def command(target, mistake):
+    """The command of a guest that makes a mistake."""
+    maker, _, name = mistake.partition(" ")
+    module, text = MAKERS[maker]
+    return text.format(module=shlex.quote(str(target.objects / module)), name=name)
 
 
 def make_mistakes(suite, mistakes):
@@ -65,15 +80,10 @@ def make_mistakes(suite, mistakes):
     mistake."""
     target, log = suite.target, suite.log / "mistakes.dmesg"
     log.unlink(missing_ok=True)
-    module = shlex.quote(str(target.objects / "kernel/pidfd/pidfd_broken.ko"))
     with open(os.devnull, "wb") as null:
         status = guest.run(suite.machine.but(
             log=log, load=False, timeout=1200, append=f"{suite.machine.append} kasan_multi_shot",
-            command=f"""
-                for name in {' '.join(mistakes)}; do
-                    insmod {module} mistake=$name
-                    rmmod pidfd_broken
-                done"""), null, null)
+            command="\n".join(command(target, mistake) for mistake in mistakes)), null, null)
     if status != guest.COMPLAINT:
         suite.tally.fail(f"a guest with mistakes ended with status {status}")
     found = log.read_text(encoding="utf-8", errors="replace")
