@@ -10,6 +10,15 @@
  * Life cycle
  *
  *   idle --register--> serving --unregister--> idle
+ *                      |     ^
+ *      pidfd.provider=0|     |pidfd.provider=1
+ *                      v     |
+ *                      standby --unregister--> idle
+ *
+ * The parameter pidfd.provider switches between the provider and C while pidfds are
+ * open. A provider on standby makes no new pidfds, and its pidfds go on. A call that
+ * has found the provider ends with it, however long that takes: the switch waits for
+ * no call. Only unregistration does.
  *
  * A provider usually lives in a module, which may be unloaded while every CPU makes
  * pidfds. These rules prevent that a CPU runs code of the unloaded module:

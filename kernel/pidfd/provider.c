@@ -12,8 +12,10 @@
 #include <linux/fs.h>
 #include <linux/init.h>
 #include <linux/jump_label.h>
+#include <linux/kstrtox.h>
 #include <linux/llist.h>
 #include <linux/module.h>
+#include <linux/moduleparam.h>
 #include <linux/mutex.h>
 #include <linux/path.h>
 #include <linux/pid.h>
@@ -32,15 +34,22 @@
 
 #include "../../fs/internal.h"
 
-/* Serialises register and unregister. */
+/* Serialises register, unregister, and the switch. */
 static DEFINE_MUTEX(pidfd_provider_lock);
 
+/* The registered provider, whether it serves or not. Protected by pidfd_provider_lock. */
+static const struct pidfd_provider *pidfd_provider_registered;
+
+/* The parameter pidfd.provider. Protected by pidfd_provider_lock. */
+static bool pidfd_provider_enabled = true;
+
+/* The registered provider while it serves. */
 static const struct pidfd_provider __rcu *pidfd_provider;
 
 /* file_operations of the registered provider. NULL matches no file. */
 const struct file_operations *pidfd_provider_fops;
 
-/* Enabled while a provider is registered. */
+/* Enabled while a provider serves. */
 static DEFINE_STATIC_KEY_FALSE(pidfd_provider_key);
 
 /* The C code, which serves without a provider. */
@@ -428,11 +437,29 @@ struct list_head *pidfd_provider_xattrs(struct pid *pid, struct list_head *attr_
 	return IS_ERR_OR_NULL(record) ? attr_xattrs : record->xattrs;
 }
 
+/* Let @provider make all new pidfds. Called with pidfd_provider_lock held. */
+static void pidfd_provider_start(const struct pidfd_provider *provider)
+{
+	rcu_assign_pointer(pidfd_provider, provider);
+	static_branch_enable(&pidfd_provider_key);
+}
+
+/*
+ * Let the C code make all new pidfds. Called with pidfd_provider_lock held. Calls that
+ * have found the provider go on. User memory can stall them, so this does not wait.
+ */
+static void pidfd_provider_stop(void)
+{
+	static_branch_disable(&pidfd_provider_key);
+	RCU_INIT_POINTER(pidfd_provider, NULL);
+}
+
 /**
  * pidfd_provider_register - let a provider make all new pidfds
  * @provider: the provider, which must stay valid until it is unregistered
  *
- * Existing pidfds keep their file operations. Process context, may sleep.
+ * Existing pidfds keep their file operations. With pidfd.provider=0, C goes on to
+ * serve until the parameter changes. Process context, may sleep.
  *
  * Return: 0, or -EBUSY if another provider is registered.
  */
@@ -440,14 +467,15 @@ int pidfd_provider_register(const struct pidfd_provider *provider)
 {
 	guard(mutex)(&pidfd_provider_lock);
 
-	if (rcu_access_pointer(pidfd_provider))
+	if (pidfd_provider_registered)
 		return -EBUSY;
 
+	pidfd_provider_registered = provider;
 	WRITE_ONCE(pidfd_provider_fops, provider->fops);
 	static_call_update(pidfd_alloc_file, provider->alloc_file);
 	static_call_update(pidfd_clone, provider->clone);
-	rcu_assign_pointer(pidfd_provider, provider);
-	static_branch_enable(&pidfd_provider_key);
+	if (pidfd_provider_enabled)
+		pidfd_provider_start(provider);
 	return 0;
 }
 
@@ -461,13 +489,49 @@ void pidfd_provider_unregister(const struct pidfd_provider *provider)
 {
 	guard(mutex)(&pidfd_provider_lock);
 
-	if (WARN_ON_ONCE(rcu_access_pointer(pidfd_provider) != provider))
+	if (WARN_ON_ONCE(pidfd_provider_registered != provider))
 		return;
 
-	static_branch_disable(&pidfd_provider_key);
-	RCU_INIT_POINTER(pidfd_provider, NULL);
+	pidfd_provider_stop();
 	synchronize_srcu_expedited(&pidfd_provider_srcu);
 	static_call_update(pidfd_alloc_file, pidfd_alloc_file_c);
 	static_call_update(pidfd_clone, pidfd_clone_c);
 	WRITE_ONCE(pidfd_provider_fops, NULL);
+	pidfd_provider_registered = NULL;
 }
+
+/*
+ * The parameter pidfd.provider is the switch between C and a registered provider:
+ * with 0, C makes all new pidfds. Pidfds that exist keep their file operations, so
+ * the switch works while processes hold them, and the provider's module stays.
+ */
+static int pidfd_provider_set(const char *text, const struct kernel_param *kp)
+{
+	bool enabled;
+	int err = kstrtobool(text, &enabled);
+
+	if (err)
+		return err;
+
+	guard(mutex)(&pidfd_provider_lock);
+	if (enabled == pidfd_provider_enabled)
+		return 0;
+	pidfd_provider_enabled = enabled;
+	if (!pidfd_provider_registered)
+		return 0;
+	if (enabled)
+		pidfd_provider_start(pidfd_provider_registered);
+	else
+		pidfd_provider_stop();
+	return 0;
+}
+
+static const struct kernel_param_ops pidfd_provider_ops = {
+	.set = pidfd_provider_set,
+	.get = param_get_bool,
+};
+
+#undef MODULE_PARAM_PREFIX
+#define MODULE_PARAM_PREFIX "pidfd."
+module_param_cb(provider, &pidfd_provider_ops, &pidfd_provider_enabled, 0644);
+MODULE_PARM_DESC(provider, "let a registered provider make new pidfds (default: true)");

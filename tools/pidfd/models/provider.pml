@@ -9,6 +9,9 @@
  * written: static calls and keys are code, which is patched with all processors
  * stopped or synchronised.
  *
+ * -DSWITCH: module 1 alone, and the switch pidfd.provider, which is turned off and on
+ * once at any time.
+ *
  * -DFOREVER: callers never stop to call, and module 1 alone. For what has to end
  * even so.
  */
@@ -34,6 +37,8 @@ byte open[3];
 
 /* kernel/pidfd/provider.c */
 bool pidfd_provider_lock;
+byte registered = C;
+bool switched_on = true;
 byte pidfd_provider = C;
 byte pidfd_provider_fops = C;
 byte static_call = C;
@@ -332,6 +337,45 @@ inline synchronize_srcu() {
 #endif
 }
 
+/* The keys are patched in any order. */
+inline set_keys(on) {
+	if
+	:: key_alloc = on; key_hold = on
+	:: key_hold = on; key_alloc = on
+	fi
+}
+
+/* pidfd_provider_set() */
+inline switch_to(on) {
+	atomic { !pidfd_provider_lock -> pidfd_provider_lock = true };
+	switched_on = on;
+	if
+	:: registered != C && on ->
+		pidfd_provider = registered;
+		set_keys(true)
+	:: registered != C && !on ->
+		set_keys(false);
+		pidfd_provider = C
+#ifdef MISTAKE_SWITCH_CLEARS_FOPS
+		;
+		pidfd_provider_fops = C
+#endif
+#ifdef MISTAKE_SWITCH_UNREGISTERS
+		;
+		registered = C
+#endif
+	:: else
+	fi;
+	pidfd_provider_lock = false
+}
+
+#ifdef SWITCH
+proctype switch() {
+	switch_to(false);
+	switch_to(true)
+}
+#endif
+
 proctype module(byte m) {
 	/* init_module(): refcnt is MODULE_REF_BASE while the module is there. */
 	d_step { text[m] = true; refcnt[m] = 1 }
@@ -347,16 +391,18 @@ proctype module(byte m) {
 
 	/* pidfd_provider_register() */
 	atomic { !pidfd_provider_lock -> pidfd_provider_lock = true };
-	assert(pidfd_provider == C);
+	assert(registered == C);
+	registered = m;
 	pidfd_provider_fops = m;
 	static_call = m;
 #ifdef MISTAKE_ROOT_WITHOUT_HOLD
 	static_call_root = m;
 #endif
-	pidfd_provider = m;
 	if
-	:: key_alloc = true; key_hold = true
-	:: key_hold = true; key_alloc = true
+	:: switched_on ->
+		pidfd_provider = m;
+		set_keys(true)
+	:: else
 	fi;
 #ifdef MISTAKE_ROOT_WITHOUT_HOLD
 	key_root = true;
@@ -372,22 +418,26 @@ end_in_use:
 
 	/* pidfd_provider_unregister() */
 	atomic { !pidfd_provider_lock -> pidfd_provider_lock = true };
-	assert(pidfd_provider == m);
+	assert(registered == m);
 #ifdef MISTAKE_ROOT_WITHOUT_HOLD
 	key_root = false;
 #endif
 #ifndef MISTAKE_WAIT_FOR_ALL
-	if
-	:: key_alloc = false; key_hold = false
-	:: key_hold = false; key_alloc = false
-	fi;
+	set_keys(false);
 #endif
 #ifdef MISTAKE_WAIT_FIRST
 	synchronize_srcu();
 	pidfd_provider = C;
 #else
 	pidfd_provider = C;
+#ifdef MISTAKE_NO_WAIT_ON_STANDBY
+	if
+	:: switched_on -> synchronize_srcu()
+	:: else
+	fi;
+#else
 	synchronize_srcu();
+#endif
 #endif
 #ifndef MISTAKE_CALL_LEFT
 	static_call = C;
@@ -398,6 +448,7 @@ end_in_use:
 #ifndef MISTAKE_FOPS_LEFT
 	pidfd_provider_fops = C;
 #endif
+	registered = C;
 	pidfd_provider_lock = false;
 
 	/* Mount's drop(): kern_unmount_wait() */
@@ -436,7 +487,9 @@ init {
 #endif
 		run module(1);
 		run walk(1);
-#ifndef FOREVER
+#ifdef SWITCH
+		run switch();
+#elif !defined(FOREVER)
 		run module(2);
 #endif
 	}

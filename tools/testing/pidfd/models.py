@@ -18,6 +18,7 @@ def properties(model):
     to happen some time, if all processes get to run."""
     yield "safety", []
     if model == "provider":
+        yield "switch", ["-DSWITCH"]
         yield "ends", ["-DFOREVER"]
 
 

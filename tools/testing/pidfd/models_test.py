@@ -16,7 +16,8 @@ class Verified(unittest.TestCase):
         self.assertTrue(models.verified("ends", good + 'state 1, "-end-"\n'))
 
     def test_properties(self):
-        self.assertEqual([name for name, _ in models.properties("provider")], ["safety", "ends"])
+        self.assertEqual([name for name, _ in models.properties("provider")],
+                         ["safety", "switch", "ends"])
         self.assertEqual([name for name, _ in models.properties("stash")], ["safety"])
 
 

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
  * Loads and unloads the module ROUNDS times while the actors of race_test run, so that both C and
- * Rust make their pidfds. Each race gets a share of the rounds.
+ * Rust make their pidfds, and switches to C and back while the module is loaded. Each race gets a
+ * share of the rounds.
  */
 #include <libgen.h>
 #include <sys/resource.h>
 
 #include "pidfd_module.h"
+#include "pidfd_switch.h"
 #include "race.h"
 
 #define ROUNDS_BY_DEFAULT 50
@@ -89,18 +91,40 @@ struct counts {
 static const char *swap(struct stage *stage, struct counts *counts)
 {
 	long before = all_rounds(stage), made;
+	bool on_standby;
 
 	if (!gets_on(stage))
 		return "no actor gets on with C";
 	usleep(rand() % MOST_USEC);
+	/* A load may find the switch on either side. */
+	if (rand() % 2 && switch_to_c())
+		return "cannot switch to C before the load";
+	on_standby = !rust_is_enabled();
 	if (load_module())
 		return "cannot load rust_pidfd";
+	if (on_standby && !gets_on(stage))
+		return "no actor gets on with the module on standby";
+	if (on_standby && rust_created())
+		return "Rust made pidfds on standby";
+	if (switch_to_rust())
+		return "cannot switch to Rust after the load";
 	if (!gets_on(stage))
 		return "no actor gets on with Rust";
 	usleep(rand() % MOST_USEC);
+	if (switch_to_c())
+		return "cannot switch to C";
+	if (!gets_on(stage))
+		return "no actor gets on with C while the module is loaded";
+	if (switch_to_rust())
+		return "cannot switch to Rust";
+	/* An unload may begin on either side. */
+	if (rand() % 2 && switch_to_c())
+		return "cannot switch to C again";
 	made = rust_created();
 	if (!unload_under_fire(stage, &counts->refused))
 		return "cannot unload rust_pidfd";
+	if (switch_to_rust())
+		return "cannot switch to Rust without the module";
 	counts->by_rust += made;
 	counts->rounds += all_rounds(stage) - before;
 	return NULL;
