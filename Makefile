@@ -29,17 +29,10 @@ ifneq ($(call set_up),0)
 $(error not set up; see above)
 endif
 include $(BUILD)/tools.mk
-ifneq ($(filter test-lsm,$(goals)),)
-ifneq ($(call set_up,lsm),0)
-$(error not set up; see above)
-endif
-include $(BUILD)/tools-lsm.mk
-endif
-ifneq ($(filter docs,$(goals)),)
-ifneq ($(call set_up,docs),0)
-$(error not set up; see above)
-endif
-endif
+# What only some goals need.
+extras := $(if $(filter test-lsm,$(goals)),lsm) $(if $(filter docs,$(goals)),docs) \
+	$(if $(filter debian,$(CONFIG)),debian)
+$(foreach extra,$(extras),$(if $(filter-out 0,$(call set_up,$(extra))),$(error not set up; see above)))
 endif
 
 # $(call quote,TEXT): one word of the shell, whatever is in it.
@@ -57,7 +50,7 @@ tools = $(foreach name,RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER RUST_LIB_SRC CARGO BI
 	LIBCLANG_PATH SPATCH CCACHE QEMU PYTHON VNG APPARMOR_PARSER CHECKPOLICY,$(if $(call \
 	typed,$(name)),--tool=$(call quote,$(name)=$($(name)))))
 
-where = $(call options,BUILD SERIES KERNEL_SRC JOBS) $(tools) \
+where = $(call options,BUILD SERIES KERNEL_SRC CONFIG FLAVOUR JOBS) $(tools) \
 	$(if $(PIDFD_CACHE),--cache=$(call quote,$(PIDFD_CACHE)))
 booted = $(where) $(call options,CPUS MEM TIMEOUT QUIET DIR APPEND QEMU_OPTS) \
 	$(if $(call typed,KERNEL),--kernel=$(call quote,$(KERNEL))) \

@@ -430,7 +430,7 @@ end_in_use:
 	pidfd_provider = C;
 #else
 	pidfd_provider = C;
-#ifdef MISTAKE_NO_WAIT_ON_STANDBY
+#ifdef MISTAKE_SWITCH_WITHOUT_WAIT
 	if
 	:: switched_on -> synchronize_srcu()
 	:: else

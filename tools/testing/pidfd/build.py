@@ -15,7 +15,12 @@ from output import Fault, say
 from target import HERE, TOP
 
 # Lines of output that a build from nothing makes, for the progress shown.
-STEPS = 2000
+STEPS = {"small": 2000, "debian": 12000}
+# Gigabytes that it fills, and its time on two processors.
+NEEDS = {"small": (4, "10 to 20 minutes"), "debian": (30, "one to two hours")}
+# What Debian's configuration has because gcc and GNU binutils made it.
+COMPILERS_OWN = re.compile("CONFIG_(CC_(IS|NO)|AS_IS|LD_IS|.*_HAS_|FTRACE_MCOUNT_USE_CC"
+                           "|USE_X86_SEG_SUPPORT|UBSAN_BOUNDS_STRICT)|CONFIG_GCC_VERSION")
 STEP = re.compile(r"  [A-Z]+ ")
 ERROR = re.compile(r"(^|: )(error|fatal error)(\[|:)|^make.*\*\*\*")
 
@@ -99,8 +104,8 @@ def make(target, *words, log, append=False):
 class Progress:
     """The progress of a build, by the steps that it prints."""
 
-    def __init__(self):
-        self.steps, self.next = 0, 20
+    def __init__(self, expected):
+        self.steps, self.next, self.expected = 0, 20, expected
         self.terminal = sys.stderr.isatty()
 
     def line(self, text):
@@ -108,7 +113,7 @@ class Progress:
         if not STEP.match(text):
             return
         self.steps += 1
-        percent = 100 * self.steps // max(self.steps, STEPS)
+        percent = 100 * self.steps // max(self.steps, self.expected)
         what = text.rsplit(" ", 1)[1]
         if self.terminal:
             print(f"\r\033[Kbuild: {percent} % {what}", end="", file=sys.stderr, flush=True)
@@ -139,7 +144,7 @@ def run(target, what, log, *words):
     start = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     say("build", f"{what}; log in {log}")
-    progress = Progress()
+    progress = Progress(STEPS[target.config])
     with open(log, "wb") as out, \
          subprocess.Popen(command(target, *words), env=environment(target),
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
@@ -203,6 +208,26 @@ def untaken(wanted, config):
             yield name, f"{line} does not take in"
 
 
+def lost(before, after):
+    """The options that are on in one configuration and off in another, less what the compiler
+    decides by itself."""
+    on = {line.split("=", 1)[0] for line in after.splitlines() if line.startswith("CONFIG_")}
+    return [name for name in (line.split("=", 1)[0] for line in before.splitlines()
+                              if line.startswith("CONFIG_"))
+            if name not in on and not COMPILERS_OWN.match(name)]
+
+
+def start(target, log):
+    """Lays the configuration in the objects that the fragments change. Returns whether it
+    succeeded."""
+    if target.config == "debian":
+        shutil.copyfile(source.configuration(target), target.objects / ".config")
+        with open(target.objects / "local.config", "w", encoding="ascii") as out:
+            out.write(f'CONFIG_LOCALVERSION="-rust-pidfd-{target.flavour}"\n')
+        return True
+    return make(target, "-C", target.tree, f"O={target.objects}", "tinyconfig", log=log)
+
+
 def configure(target):
     """Configures the objects as the target's fragments have it."""
     config = target.objects / ".config"
@@ -211,12 +236,15 @@ def configure(target):
                                for path in target.configs):
         return
     target.objects.mkdir(parents=True, exist_ok=True)
+    log.write_bytes(b"")
     where = ("-C", target.tree, f"O={target.objects}")
-    good = make(target, *where, "tinyconfig", log=log)
+    good = start(target, log)
     if good:
+        local = target.objects / "local.config"
+        fragments = [*target.configs, *([local] if local.exists() else [])]
         with open(log, "ab") as out:
             good = not subprocess.run(
-                [target.tree / "scripts/kconfig/merge_config.sh", "-m", ".config", *target.configs],
+                [target.tree / "scripts/kconfig/merge_config.sh", "-m", ".config", *fragments],
                 cwd=target.objects, stdout=out, stderr=out, check=False).returncode
     if not good or not make(target, *where, "olddefconfig", log=log, append=True):
         die(f"the kernel cannot be configured; see {log}")
@@ -236,6 +264,11 @@ def configure(target):
             die("the kernel does not accept this Rust; see what 'make rustavailable' prints "
                 f"in {log}")
         die(f"{message} {config}")
+    if target.config == "debian":
+        off = lost(source.configuration(target).read_text(encoding="utf-8"),
+                   config.read_text(encoding="utf-8"))
+        if off:
+            say("build", f"off, although on in Debian's configuration: {' '.join(off)}")
 
 
 def apply(target):
@@ -269,22 +302,35 @@ def applied_source(target):
     return pathlib.Path((target.build / "patched").read_text(encoding="utf-8").rsplit(" ", 1)[0])
 
 
+def see_room(target):
+    """Says what a long build takes, and finds a disk that is too small for it."""
+    gigabytes, duration = NEEDS[target.config]
+    if target.vmlinux.exists() or target.config == "small":
+        return
+    free = shutil.disk_usage(target.objects).free / 10**9
+    if free < gigabytes:
+        die(f"{target.objects} needs room for {gigabytes} GB, and the disk has {free:.0f}: make "
+            "room, or say BUILD=DIR with a folder on another one")
+    say("build", f"Debian's configuration takes {duration} on two processors and {gigabytes} GB; "
+        "a build that was stopped goes on where it was")
+
+
 def kernel(target):
     """The custom kernel's image and modules."""
-    stamp = target.build / "stamp"
+    stamp = target.objects / "pidfd-stamp"
     if not target.kernel_src and stamp.exists() and \
        stamp.read_text(encoding="utf-8").strip() == target.series and \
        not ours_newer_than(target, stamp):
         return
-    # As old as the beginning: what is changed meanwhile is not in this build.
-    target.build.mkdir(parents=True, exist_ok=True)
-    new = target.build / "stamp.new"
-    new.write_text(f"{target.kernel_src or target.series}\n", encoding="utf-8")
+    began = time.time_ns()
     apply(target)
     configure(target)
+    see_room(target)
     run(target, "kernel and modules", target.log / "kernel.log", "-C", target.tree,
         f"O={target.objects}", target.arch.goal, "modules")
-    new.rename(stamp)
+    stamp.write_text(f"{target.kernel_src or target.series}\n", encoding="utf-8")
+    # As old as the beginning: what was changed meanwhile is not in this build.
+    os.utime(stamp, ns=(began, began))
 
 
 def modules(target, kdir):
@@ -307,7 +353,7 @@ def modules(target, kdir):
 def selftests(target, install, collections=(*UPSTREAM, "pidfd_rust"), programs=PROGRAMS):
     """User space tests, as the kernel builds and installs them. Each goal of make installs into
     a folder of its own, so that it does not change the list another one is running."""
-    base = target.variant(folder="kernel") if target.fragments else target
+    base = target.base
     # Some tests use offsetof() and count on a C library whose headers bring it along.
     includes = f"KHDR_INCLUDES=-isystem {base.objects}/usr/include -include stddef.h"
     built = target.build / "kselftest-build"

@@ -36,6 +36,21 @@ class Configuration(unittest.TestCase):
         config = "CONFIG_RUST=y\nCONFIG_RUSTC_CLANG_LLVM_COMPATIBLE=y\n# CONFIG_C is not set\n"
         self.assertEqual(list(build.untaken(wanted, config)), [])
 
+    def test_lost(self):
+        before = "CONFIG_A=y\nCONFIG_B=m\nCONFIG_C=\"\"\nCONFIG_CC_IS_GCC=y\nCONFIG_CC_HAS_X=y\n"
+        self.assertEqual(build.lost(before, "CONFIG_A=m\n# CONFIG_B is not set\n"),
+                         ["CONFIG_B", "CONFIG_C"])
+
+    def test_folders(self):
+        target = Target(pathlib.Path("/b"))
+        self.assertEqual(target.folder, "kernel")
+        self.assertEqual(target.variant("debug", "kasan").folder, "kasan")
+        self.assertEqual(target.variant(folder="clippy").folder, "clippy")
+        debian = Target(pathlib.Path("/b"), config="debian")
+        self.assertEqual(debian.folder, "debian-cloud-amd64")
+        self.assertEqual(debian.variant(folder="pristine").folder, "debian-cloud-amd64-pristine")
+        self.assertEqual(debian.variant("debug", "kasan").base, debian)
+
 
 class Make(unittest.TestCase):
     def setUp(self):
@@ -90,7 +105,7 @@ class Make(unittest.TestCase):
 
     def test_progress(self):
         with mock.patch("sys.stderr", io.StringIO()) as err:
-            progress = build.Progress()
+            progress = build.Progress(2000)
             for i in range(500):
                 progress.line(f"  CC      a{i}.o")
                 progress.line("warning: nothing")

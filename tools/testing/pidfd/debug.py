@@ -97,7 +97,7 @@ def make_mistakes(suite, mistakes):
 def test_variant(machine, options, parts, installed):
     """Makes the mistakes and runs the tests on one kernel."""
     target, tally = machine.target, Tally()
-    variant = VARIANTS[target.folder]
+    variant = VARIANTS[target.fragments[-1]]
     # With a thread for each processor, QEMU spends its time on locks between the threads.
     machine = machine.but(memory="4G", patches=True,
                           append=f"{target.arch.for_kasan} page_poison=1".strip())

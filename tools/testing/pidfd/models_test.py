@@ -20,6 +20,13 @@ class Verified(unittest.TestCase):
                          ["safety", "switch", "ends"])
         self.assertEqual([name for name, _ in models.properties("stash")], ["safety"])
 
+    def test_a_mistake_names_its_property(self):
+        found = list(models.properties("provider"))
+        self.assertEqual([name for name, _ in models.by_name(found, "switch_clears_fops")],
+                         ["switch", "safety", "ends"])
+        self.assertEqual([name for name, _ in models.by_name(found, "no_srcu")],
+                         ["safety", "switch", "ends"])
+
 
 if __name__ == "__main__":
     unittest.main()

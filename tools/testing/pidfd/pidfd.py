@@ -23,7 +23,7 @@ import guest
 import hooks
 import suites
 from output import CLOSED, Fault, Tally, USAGE, say
-from target import ARCHITECTURES, Target, Tools, X86_64, default_cache
+from target import ARCHITECTURES, CONFIGURATIONS, Target, Tools, X86_64, default_cache
 
 
 def target_of(args):
@@ -31,8 +31,12 @@ def target_of(args):
     folder = pathlib.Path(os.path.abspath(args.build))
     source = pathlib.Path(os.path.abspath(args.kernel_src)) if args.kernel_src else None
     cache = pathlib.Path(os.path.abspath(args.cache)) if args.cache else default_cache()
+    if args.config not in CONFIGURATIONS:
+        raise Fault("build", f"CONFIG={args.config}: there are {' and '.join(CONFIGURATIONS)}",
+                    USAGE)
     return Target(folder, series=args.series, kernel_src=source, arch=ARCHITECTURES[args.arch],
-                  cache=cache, tools=Tools.read(folder, args.tool), jobs=args.jobs)
+                  config=args.config, flavour=args.flavour, cache=cache,
+                  tools=Tools.read(folder, args.tool), jobs=args.jobs)
 
 
 def machine_of(args):
@@ -139,6 +143,8 @@ def parser():
     where.add_argument("--series", default="7.3", help="of Debian's linux-source to fetch")
     where.add_argument("--kernel-src", help="the user's own kernel tree, in place of that")
     where.add_argument("--arch", default=X86_64.name, choices=sorted(ARCHITECTURES))
+    where.add_argument("--config", default="small", help=" or ".join(CONFIGURATIONS))
+    where.add_argument("--flavour", default="cloud-amd64", help="of Debian's configurations")
     where.add_argument("--cache", help="where downloads and compiler output are kept")
     where.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     where.add_argument("--tool", action="append", default=[], metavar="NAME=PATH",

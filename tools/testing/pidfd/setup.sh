@@ -5,6 +5,7 @@
 # lines of "NAME := value" for make.
 # setup.sh BUILD lsm: with what only make test-lsm needs, in BUILD/tools-lsm.mk.
 # setup.sh BUILD docs: with what only make docs needs, in BUILD/tools-docs.mk.
+# setup.sh BUILD debian: with what only CONFIG=debian needs, in BUILD/tools-debian.mk.
 #
 # What is missing on Debian 12 and 13 is installed: packages with apt, as root
 # or with sudo; bindgen with cargo where the distribution's is too old, into the
@@ -249,6 +250,7 @@ wanted() {
 	LIST
 	[ -z "$debian" ] || echo /etc/ssl/certs/ca-certificates.crt ca-certificates
 	[ "$extra" != lsm ] || printf '%s\n' "apparmor_parser apparmor" "checkpolicy checkpolicy"
+	[ "$extra" != debian ] || echo pahole pahole
 	[ "$extra" != docs ] || printf '%s\n' "dot graphviz" "sphinx-build python3-sphinx" \
 		"/usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml"
 }

@@ -1,70 +1,63 @@
 # SPDX-License-Identifier: GPL-2.0
 """Unit tests of source.py."""
 
+import lzma
 import pathlib
+import subprocess
 import tempfile
 import unittest
 
+import archive
 import source
 from output import Fault
 from target import Target
 
-TARGETS = """\
-cdrom:/x|Debian|Debian|main|trixie
-http://security|Debian|Debian-Security|main|trixie-security
-http://contrib|Debian|Debian|contrib|trixie
-{}http://other|Other|Other|main|trixie
-"""
 
-
-class Archive(unittest.TestCase):
-    def test_by_origin(self):
-        self.assertEqual(source.archive_of(TARGETS.format("http://deb|Debian|Debian|main|trixie\n"),
-                                           "trixie"), "http://deb")
-
-    def test_by_suite_without_lists(self):
-        for release in ("trixie", "stable", "oldstable", "sid"):
-            self.assertEqual(source.archive_of(TARGETS.format(f"http://deb|||main|{release}\n"),
-                                               "trixie"), "http://deb")
-
-    def test_none(self):
-        self.assertEqual(source.archive_of(TARGETS.format(""), "trixie"), "")
-
-
-class Fetch(unittest.TestCase):
+class Source(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
         self.build = pathlib.Path(folder.name)
 
-    def fetch(self, series="7.3"):
-        return source.Fetch(Target(self.build, series=series, cache=self.build / "cache"))
+    def target(self, **settings):
+        return Target(self.build, cache=self.build / "cache", **settings)
 
     def test_stamp(self):
         (self.build / "source").mkdir()
         (self.build / "source/Kbuild").touch()
         (self.build / "source.stamp").write_text("7.3 abc\n")
-        self.assertTrue(self.fetch().up_to_date())
-        self.assertFalse(self.fetch("6.12").up_to_date())
+        self.assertTrue(source.up_to_date(self.target()))
+        self.assertFalse(source.up_to_date(self.target(series="6.12")))
         (self.build / "source/Kbuild").unlink()
-        self.assertFalse(self.fetch().up_to_date())
+        self.assertFalse(source.up_to_date(self.target()))
 
-    def test_series(self):
-        with self.assertRaisesRegex(Fault, "SERIES=7.x is no kernel series"):
-            self.fetch("7.x").run()
+    def config_package(self, *flavours):
+        """Puts a package with configurations into the cache."""
+        tree = self.build / "tree"
+        (tree / "DEBIAN").mkdir(parents=True)
+        (tree / "DEBIAN/control").write_text(
+            "Package: x\nVersion: 1\nArchitecture: all\nMaintainer: x\nDescription: x\n")
+        (tree / "usr/src").mkdir(parents=True)
+        for flavour in flavours:
+            with lzma.open(tree / f"usr/src/config.amd64_none_{flavour}.xz", "wt") as out:
+                out.write(f"CONFIG_X={flavour}\n")
+        package = archive.Package(self.target(), "linux-config")
+        package.deb.parent.mkdir()
+        subprocess.run(["dpkg-deb", "--build", tree, package.deb], check=True,
+                       stdout=subprocess.DEVNULL)
+        package.hash.write_text(archive.sha256(package.deb) + "\n")
 
-    def test_cached(self):
-        one = self.fetch()
-        one.deb.parent.mkdir()
-        self.assertIsNone(one.cached())
-        one.deb.write_bytes(b"x")
-        one.hash.write_text(source.sha256(one.deb) + "\n")
-        self.assertEqual(one.cached(), source.sha256(one.deb))
+    def test_configuration(self):
+        self.config_package("amd64", "rt-amd64")
+        self.assertEqual(source.configuration(self.target(flavour="amd64")).read_text(),
+                         "CONFIG_X=amd64\n")
+        self.assertEqual(source.configuration(self.target(flavour="rt-amd64")).read_text(),
+                         "CONFIG_X=rt-amd64\n")
 
-    def test_foreign_settings(self):
-        for line in ('APT::Update::Post-Invoke "x";', 'Dir::State "/";', 'Dir::Etc::sourcelist "x";'):
-            self.assertTrue(source.FOREIGN.match(line))
-        self.assertFalse(source.FOREIGN.match('Acquire::http::Proxy "x";'))
+    def test_flavour(self):
+        self.config_package("amd64", "rt-amd64")
+        with self.assertRaisesRegex(Fault, "FLAVOUR=x is not a flavour .* it has: amd64 rt-amd64"):
+            source.configuration(self.target(flavour="x"))
 
 
 if __name__ == "__main__":

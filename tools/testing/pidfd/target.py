@@ -18,6 +18,8 @@ class Architecture:
     """The names and addresses that the kernel's build and QEMU use."""
 
     name: str
+    # Debian's name of it.
+    debian: str
     # Below the folder of objects, and the goal of make that builds it.
     image: str
     goal: str
@@ -37,6 +39,7 @@ class Architecture:
 
 X86_64 = Architecture(
     name="x86_64",
+    debian="amd64",
     image="arch/x86/boot/bzImage",
     goal="bzImage",
     emulator="qemu-system-x86_64",
@@ -47,6 +50,10 @@ X86_64 = Architecture(
     for_counting="tsc=reliable",
 )
 ARCHITECTURES = {X86_64.name: X86_64}
+
+# Configurations, and the fragment in kernel/configs over each: "small" is over tinyconfig,
+# "debian" over Debian's configuration of a flavour.
+CONFIGURATIONS = {"small": "rust_pidfd.config", "debian": "rust_pidfd_debian.config"}
 
 
 def default_cache():
@@ -105,17 +112,33 @@ class Target:
     # A tree of the user's; None: that of the series, which is fetched.
     kernel_src: pathlib.Path | None = None
     arch: Architecture = X86_64
-    # Fragments in kernel/configs, over rust_pidfd.config: rust_pidfd_NAME.config.
+    # A key of CONFIGURATIONS, and of Debian's configurations one.
+    config: str = "small"
+    flavour: str = "cloud-amd64"
+    # Fragments in kernel/configs, over that of the configuration: rust_pidfd_NAME.config.
     fragments: tuple[str, ...] = ()
-    # Of the objects, below the build folder.
-    folder: str = "kernel"
+    # Of the objects, below the build folder, in place of what follows from the above.
+    own_folder: str = ""
     cache: pathlib.Path = dataclasses.field(default_factory=default_cache)
     tools: Tools = Tools()
     jobs: int = 1
 
-    def variant(self, *fragments, folder=None):
-        """The same source in another configuration."""
-        return dataclasses.replace(self, fragments=fragments, folder=folder or fragments[-1])
+    def variant(self, *fragments, folder=""):
+        """The same source, with other fragments."""
+        return dataclasses.replace(self, fragments=fragments, own_folder=folder)
+
+    @property
+    def base(self):
+        """The same without fragments."""
+        return self.variant()
+
+    @property
+    def folder(self):
+        """The folder of objects, below the build folder."""
+        name = self.own_folder or (self.fragments[-1] if self.fragments else "")
+        if self.config == "small":
+            return name or "kernel"
+        return f"{self.config}-{self.flavour}{name and '-'}{name}"
 
     @property
     def source(self):
@@ -156,5 +179,5 @@ class Target:
     def configs(self):
         """The fragments of the configuration, from the first to the last."""
         folder = TOP / "kernel/configs"
-        return [folder / "rust_pidfd.config",
+        return [folder / CONFIGURATIONS[self.config],
                 *(folder / f"rust_pidfd_{name}.config" for name in self.fragments)]
