@@ -15,6 +15,8 @@ override CMD := $(value CMD)
 
 TOOL := $(CURDIR)/tools/testing/pidfd
 goals := $(or $(MAKECMDGOALS),all)
+# Packages are for a Debian system.
+CONFIG ?= $(if $(filter deb system,$(goals)),debian)
 
 ifneq ($(filter-out help clean,$(goals)),)
 ifneq ($(LLVM),1)
@@ -31,7 +33,9 @@ endif
 include $(BUILD)/tools.mk
 # What only some goals need.
 extras := $(if $(filter test-lsm,$(goals)),lsm) $(if $(filter docs,$(goals)),docs) \
-	$(if $(filter debian,$(CONFIG)),debian)
+	$(if $(filter debian,$(CONFIG)),debian) $(if $(filter deb,$(goals)),deb) \
+	$(if $(filter system,$(goals) $(if $(filter test,$(goals)),$(if $(wildcard \
+	/etc/debian_version),$(or $(TESTS),system)))),system)
 $(foreach extra,$(extras),$(if $(filter-out 0,$(call set_up,$(extra))),$(error not set up; see above)))
 endif
 
@@ -50,7 +54,7 @@ tools = $(foreach name,RUSTC RUSTDOC RUSTFMT CLIPPY_DRIVER RUST_LIB_SRC CARGO BI
 	LIBCLANG_PATH SPATCH CCACHE QEMU PYTHON VNG APPARMOR_PARSER CHECKPOLICY,$(if $(call \
 	typed,$(name)),--tool=$(call quote,$(name)=$($(name)))))
 
-where = $(call options,BUILD SERIES KERNEL_SRC CONFIG FLAVOUR JOBS) $(tools) \
+where = $(call options,BUILD SERIES UPDATE KERNEL_SRC CONFIG FLAVOUR MODULE_KEY JOBS) $(tools) \
 	$(if $(PIDFD_CACHE),--cache=$(call quote,$(PIDFD_CACHE)))
 booted = $(where) $(call options,CPUS MEM TIMEOUT QUIET DIR APPEND QEMU_OPTS) \
 	$(if $(call typed,KERNEL),--kernel=$(call quote,$(KERNEL))) \
@@ -104,10 +108,16 @@ check: kernel
 docs:
 	$(pidfd) docs $(where)
 
+deb:
+	$(pidfd) deb $(where)
+
+system:
+	$(pidfd) system $(booted) $(call options,RELEASE) --cmd=$(call quote,$(CMD))
+
 modules:
 	$(pidfd) modules $(where) $(call options,KDIR)
 
 clean:
 	rm -rf $(BUILD)
 
-.PHONY: all help kernel sample run guest shell test test-debug test-lsm fuzz models bench check docs modules clean
+.PHONY: all help kernel sample run guest shell test test-debug test-lsm fuzz models bench check docs deb system modules clean

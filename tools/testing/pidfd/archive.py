@@ -193,14 +193,15 @@ class Package:
             return None
         return want
 
-    def get(self):
-        """Sees that the package is in the cache. Returns its hash."""
+    def get(self, newest=False):
+        """Sees that the package is in the cache, and the newest one if that is wanted. Returns its
+        hash."""
         self.check()
         self.log.write_bytes(b"")
         shutil.rmtree(self.tmp, ignore_errors=True)
         self.tmp.mkdir()
         try:
-            return self.cached() or self.download()
+            return (None if newest else self.cached()) or self.download()
         finally:
             shutil.rmtree(self.tmp, ignore_errors=True)
 

@@ -139,14 +139,16 @@ def first_errors(path):
     return shown[:40]
 
 
-def run(target, what, log, *words):
-    """A step of the kernel's make, with progress."""
+def run(target, what, log, *words, env=None):
+    """A step of the kernel's make, with progress. `env` adds to its environment."""
     start = time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     say("build", f"{what}; log in {log}")
     progress = Progress(STEPS[target.config])
-    with open(log, "wb") as out, \
-         subprocess.Popen(command(target, *words), env=environment(target),
+    # Unbuffered, for whoever follows it.
+    with open(log, "wb", buffering=0) as out, \
+         subprocess.Popen(command(target, *words),
+                          env={**environment(target), **(env or {})},
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as process:
         try:
             for line in process.stdout:
@@ -217,13 +219,35 @@ def lost(before, after):
             if name not in on and not COMPILERS_OWN.match(name)]
 
 
+def write(path, data):
+    """Writes a file, unless it is the same already."""
+    if not path.is_file() or path.read_bytes() != data:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
+
+
+def local_fragment(target):
+    """Options that depend on the user's settings. Returns the path."""
+    lines = [f'CONFIG_LOCALVERSION="-rust-pidfd-{target.flavour}"\n']
+    if target.module_key:
+        try:
+            key = target.module_key.read_bytes()
+        except OSError as error:
+            die(f"MODULE_KEY={target.module_key}: {error.strerror}")
+        if b"PRIVATE KEY" not in key or b"BEGIN CERTIFICATE" not in key:
+            die(f"MODULE_KEY={target.module_key} has no private key and certificate in PEM")
+        write(target.objects / "certs/module_key.pem", key)
+        lines.append('CONFIG_MODULE_SIG_KEY="certs/module_key.pem"\n')
+    path = target.objects / "local.config"
+    write(path, "".join(lines).encode())
+    return path
+
+
 def start(target, log):
     """Lays the configuration in the objects that the fragments change. Returns whether it
     succeeded."""
     if target.config == "debian":
         shutil.copyfile(source.configuration(target), target.objects / ".config")
-        with open(target.objects / "local.config", "w", encoding="ascii") as out:
-            out.write(f'CONFIG_LOCALVERSION="-rust-pidfd-{target.flavour}"\n')
         return True
     return make(target, "-C", target.tree, f"O={target.objects}", "tinyconfig", log=log)
 
@@ -232,16 +256,18 @@ def configure(target):
     """Configures the objects as the target's fragments have it."""
     config = target.objects / ".config"
     log = target.log / f"config-{target.folder}.log"
-    if config.exists() and all(config.stat().st_mtime_ns > path.stat().st_mtime_ns
-                               for path in target.configs):
-        return
     target.objects.mkdir(parents=True, exist_ok=True)
+    fragments, whole = target.configs, []
+    if target.config == "debian":
+        fragments = [*fragments, local_fragment(target)]
+        whole = [source.configuration(target)]
+    if config.exists() and all(config.stat().st_mtime_ns > path.stat().st_mtime_ns
+                               for path in (*whole, *fragments)):
+        return
     log.write_bytes(b"")
     where = ("-C", target.tree, f"O={target.objects}")
     good = start(target, log)
     if good:
-        local = target.objects / "local.config"
-        fragments = [*target.configs, *([local] if local.exists() else [])]
         with open(log, "ab") as out:
             good = not subprocess.run(
                 [target.tree / "scripts/kconfig/merge_config.sh", "-m", ".config", *fragments],
@@ -265,8 +291,7 @@ def configure(target):
                 f"in {log}")
         die(f"{message} {config}")
     if target.config == "debian":
-        off = lost(source.configuration(target).read_text(encoding="utf-8"),
-                   config.read_text(encoding="utf-8"))
+        off = lost(whole[0].read_text(encoding="utf-8"), config.read_text(encoding="utf-8"))
         if off:
             say("build", f"off, although on in Debian's configuration: {' '.join(off)}")
 
@@ -318,9 +343,9 @@ def see_room(target):
 def kernel(target):
     """The custom kernel's image and modules."""
     stamp = target.objects / "pidfd-stamp"
-    if not target.kernel_src and stamp.exists() and \
+    if not target.kernel_src and not target.update and stamp.exists() and \
        stamp.read_text(encoding="utf-8").strip() == target.series and \
-       not ours_newer_than(target, stamp):
+       not target.module_key and not ours_newer_than(target, stamp):
         return
     began = time.time_ns()
     apply(target)

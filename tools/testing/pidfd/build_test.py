@@ -52,6 +52,35 @@ class Configuration(unittest.TestCase):
         self.assertEqual(debian.variant("debug", "kasan").base, debian)
 
 
+class LocalFragment(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.build = pathlib.Path(folder.name)
+
+    def target(self, key=None):
+        return Target(self.build, config="debian", flavour="f", module_key=key)
+
+    def test_release(self):
+        path = build.local_fragment(self.target())
+        self.assertEqual(path.read_text(), 'CONFIG_LOCALVERSION="-rust-pidfd-f"\n')
+        before = path.stat().st_mtime_ns
+        build.local_fragment(self.target())
+        self.assertEqual(path.stat().st_mtime_ns, before)
+
+    def test_key(self):
+        key = self.build / "key"
+        with self.assertRaisesRegex(Fault, "MODULE_KEY=.*: No such file"):
+            build.local_fragment(self.target(key))
+        key.write_text("BEGIN PRIVATE KEY")
+        with self.assertRaisesRegex(Fault, "has no private key and certificate"):
+            build.local_fragment(self.target(key))
+        key.write_text("BEGIN PRIVATE KEY, BEGIN CERTIFICATE")
+        target = self.target(key)
+        self.assertIn("certs/module_key.pem", build.local_fragment(target).read_text())
+        self.assertEqual((target.objects / "certs/module_key.pem").read_text(), key.read_text())
+
+
 class Make(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()

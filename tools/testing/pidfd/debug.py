@@ -110,12 +110,10 @@ def test_variant(machine, options, parts, installed):
     make_mistakes(Suite(machine, options, tally, log, installed), FIRST | variant.mistakes | LAST)
     print(f"test: finding mistakes took {time.monotonic() - start:.0f} s", flush=True)
     for part in parts:
-        start = time.monotonic()
         # slub_debug reports more with U, stacks, which take a fifth of the time.
         less = "slub_debug=FZP" + ("" if part in variant.leaks else " kmemleak=off")
         one = machine.but(append=f"{machine.append} {less}")
         Suite(one, options, tally, log, installed).run([part])
-        print(f"test: {part} took {time.monotonic() - start:.0f} s", flush=True)
     return tally.total()
 
 

@@ -104,6 +104,14 @@ def messages(door):
     door.make("bench", "LSM=landlock,selinus")
     door.is_("bench with a security module that does not exist is one line",
              door.one_line("selinus is not a security module"))
+    door.make("CONFIG=debain")
+    door.is_("a configuration that does not exist is one line",
+             door.one_line("CONFIG=debain: there are small and debian"))
+    door.make("system", "CONFIG=small", "RELEASE=trixy", "CMD=true")
+    door.is_("a release that does not exist is one line",
+             door.one_line("RELEASE=trixy: there are trixie and testing"))
+    door.make("system", "CONFIG=small")
+    door.is_("a login without a terminal is one line", door.one_line("a login needs a terminal"))
     door.make("test", "TESTS=kunit upstrem")
     door.is_("test with a part that does not exist is one line",
              door.one_line("upstrem is not a part"))

@@ -159,6 +159,8 @@ def verdict(log, ended, interactive, timeout):
 class Guest:
     """A guest that runs."""
 
+    HINT = "leave with 'exit' or Ctrl-D; Ctrl-A X stops the guest at once"
+
     def __init__(self, machine, out, err):
         self.machine = machine
         self.target = machine.target
@@ -186,12 +188,7 @@ class Guest:
             raise fault("CMD is empty: say what to run, CMD='uname -r'")
         if not os.access(self.kernel, os.R_OK):
             raise fault(f"no kernel at {self.kernel}: build it first")
-        vng = shutil.which(self.target.tools.VNG) or self.target.tools.VNG
-        # vng would make a shell command of its options, in which a name with a space or a
-        # comma falls apart, and has no option for a log of the console alone.
-        self.virtme = pathlib.Path(vng).with_name("virtme-run")
-        if not os.access(self.virtme, os.X_OK):
-            raise fault(f"no virtme-run next to {vng}: install virtme-ng")
+        self.check_program()
         self.emulator = shutil.which(self.target.tools.QEMU or self.target.arch.emulator)
         if not self.emulator:
             raise fault("no QEMU: install it, or set QEMU")
@@ -209,6 +206,15 @@ class Guest:
             self.shared = os.path.realpath(machine.shared)
             if re.search(r"[^a-zA-Z0-9_+/.-]", self.shared):
                 raise fault(f"DIR={self.shared}: the name has characters virtme-ng cannot pass on")
+
+    def check_program(self):
+        """Finds the program that boots the guest."""
+        vng = shutil.which(self.target.tools.VNG) or self.target.tools.VNG
+        # vng would make a shell command of its options, in which a name with a space or a
+        # comma falls apart, and has no option for a log of the console alone.
+        self.virtme = pathlib.Path(vng).with_name("virtme-run")
+        if not os.access(self.virtme, os.X_OK):
+            raise Fault("guest", f"no virtme-run next to {vng}: install virtme-ng", USAGE)
 
     def open_log(self):
         """One log for each guest that runs at the same time."""
@@ -350,7 +356,7 @@ class Guest:
             command = self.command(self.settings())
             env = {**os.environ, "TMPDIR": str(self.folder)}
             if self.machine.command is None:
-                self.say("leave with 'exit' or Ctrl-D; Ctrl-A X stops the guest at once")
+                self.say(self.HINT)
                 with signal_ignored(signal.SIGINT):
                     with subprocess.Popen(command, stderr=log, env=env) as self.process:
                         self.process.wait()

@@ -70,6 +70,8 @@ tools/testing/selftests/Makefile TARGETS += pidfd_rust
 # the file has once.
 INSERTED = """\
 Documentation/subsystem-apis.rst|   pidfd/index|   locking/index
+scripts/package/install-extmod-build|	is_enabled CONFIG_RUST && find rust -name '*.rmeta' \
+-o -name '*.so' -o -name 'generated_arch_*_asm.rs' -o -name helpers_module.bc|	echo Module.symvers
 """
 
 # What rsync leaves where it is: what a build has left in the source. The kernel would

@@ -21,7 +21,9 @@ import frontdoor
 import fuzz
 import guest
 import hooks
+import package
 import suites
+import system
 from output import CLOSED, Fault, Tally, USAGE, say
 from target import ARCHITECTURES, CONFIGURATIONS, Target, Tools, X86_64, default_cache
 
@@ -34,9 +36,11 @@ def target_of(args):
     if args.config not in CONFIGURATIONS:
         raise Fault("build", f"CONFIG={args.config}: there are {' and '.join(CONFIGURATIONS)}",
                     USAGE)
-    return Target(folder, series=args.series, kernel_src=source, arch=ARCHITECTURES[args.arch],
-                  config=args.config, flavour=args.flavour, cache=cache,
-                  tools=Tools.read(folder, args.tool), jobs=args.jobs)
+    return Target(folder, series=args.series, update=args.update == "yes", kernel_src=source,
+                  arch=ARCHITECTURES[args.arch], config=args.config, flavour=args.flavour,
+                  module_key=pathlib.Path(os.path.abspath(args.module_key))
+                  if args.module_key else None,
+                  cache=cache, tools=Tools.read(folder, args.tool), jobs=args.jobs)
 
 
 def machine_of(args):
@@ -131,6 +135,16 @@ def run_docs(args):
     docs.docs(target_of(args))
 
 
+def run_deb(args):
+    """Packages for Debian."""
+    package.deb(target_of(args))
+
+
+def run_system(args):
+    """A whole Debian."""
+    return system.run(machine_of(args).but(command=args.cmd or None), args.release)
+
+
 def run_unit_tests(_):
     """The tests of this program."""
     return frontdoor.unit_tests()
@@ -141,10 +155,12 @@ def parser():
     where = argparse.ArgumentParser(add_help=False)
     where.add_argument("--build", default="build", help="build folder")
     where.add_argument("--series", default="7.3", help="of Debian's linux-source to fetch")
+    where.add_argument("--update", default="no", help='"yes": fetch the newest source')
     where.add_argument("--kernel-src", help="the user's own kernel tree, in place of that")
     where.add_argument("--arch", default=X86_64.name, choices=sorted(ARCHITECTURES))
     where.add_argument("--config", default="small", help=" or ".join(CONFIGURATIONS))
     where.add_argument("--flavour", default="cloud-amd64", help="of Debian's configurations")
+    where.add_argument("--module-key", help="file with a key and certificate to sign modules")
     where.add_argument("--cache", help="where downloads and compiler output are kept")
     where.add_argument("--jobs", type=int, default=os.cpu_count() or 1)
     where.add_argument("--tool", action="append", default=[], metavar="NAME=PATH",
@@ -205,6 +221,10 @@ def parser():
     command("models", run_models, where)
     command("check", run_check, where)
     command("docs", run_docs, where)
+    command("deb", run_deb, where)
+    one = command("system", run_system, booted)
+    one.add_argument("--cmd", default="")
+    one.add_argument("--release", default="trixie", help=" or ".join(system.RELEASES))
     commands.add_parser("unit-tests", help=run_unit_tests.__doc__).set_defaults(
         function=run_unit_tests)
     return whole

@@ -6,6 +6,8 @@
 # setup.sh BUILD lsm: with what only make test-lsm needs, in BUILD/tools-lsm.mk.
 # setup.sh BUILD docs: with what only make docs needs, in BUILD/tools-docs.mk.
 # setup.sh BUILD debian: with what only CONFIG=debian needs, in BUILD/tools-debian.mk.
+# setup.sh BUILD deb: with what only make deb needs, in BUILD/tools-deb.mk.
+# setup.sh BUILD system: with what only make system needs, in BUILD/tools-system.mk.
 #
 # What is missing on Debian 12 and 13 is installed: packages with apt, as root
 # or with sudo; bindgen with cargo where the distribution's is too old, into the
@@ -251,6 +253,12 @@ wanted() {
 	[ -z "$debian" ] || echo /etc/ssl/certs/ca-certificates.crt ca-certificates
 	[ "$extra" != lsm ] || printf '%s\n' "apparmor_parser apparmor" "checkpolicy checkpolicy"
 	[ "$extra" != debian ] || echo pahole pahole
+	case $extra in
+	deb | system)
+		printf '%s\n' "dh debhelper" "dpkg-buildpackage dpkg-dev" \
+			"/usr/include/elfutils/libdw.h libdw-dev" ;;
+	esac
+	[ "$extra" != system ] || printf '%s\n' "mke2fs e2fsprogs" "mmdebstrap mmdebstrap"
 	[ "$extra" != docs ] || printf '%s\n' "dot graphviz" "sphinx-build python3-sphinx" \
 		"/usr/lib/python3/dist-packages/yaml/__init__.py python3-yaml"
 }

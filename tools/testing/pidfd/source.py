@@ -10,19 +10,21 @@ import archive
 from archive import OWN, Package, die
 
 
-def up_to_date(target):
-    """Whether the source is there. The stamp has the series, and the package's hash."""
+def stamped(target):
+    """The hash of the package whose source is there, if that is of the target's series."""
     stamp = target.build / "source.stamp"
     if not stamp.is_file() or not (target.build / "source/Kbuild").is_file():
-        return False
+        return None
     words = stamp.read_text(encoding="ascii").split()
-    return words[:1] == [target.series]
+    return words[-1] if words[:1] == [target.series] else None
 
 
 def replace(target):
     """Puts the new source where the old one was."""
     package = Package(target, "linux-source")
-    have = package.get()
+    have = package.get(target.update)
+    if have == stamped(target):
+        return
     source, new = target.build / "source", target.build / "source.new"
     old, stamp = target.build / "source.old", target.build / "source.stamp"
     shutil.rmtree(new, ignore_errors=True)
@@ -36,6 +38,8 @@ def replace(target):
                 f"{target.build}? Log in {package.log}")
         shutil.rmtree(old, ignore_errors=True)
         stamp.unlink(missing_ok=True)
+        # Its time stamps say nothing about objects of the old one, so build.py starts anew.
+        (target.build / "patched").unlink(missing_ok=True)
         if source.exists():
             source.rename(old)
         new.rename(source)
@@ -50,22 +54,22 @@ def replace(target):
 
 
 def fetch(target):
-    """See that the source of the target's series is there."""
-    if up_to_date(target):
+    """Sees that the source of the target's series is there."""
+    if stamped(target) and not target.update:
         return
     with archive.locked(target):
-        if not up_to_date(target):
+        if not stamped(target) or target.update:
             replace(target)
 
 
 def configuration(target):
     """The path of Debian's configuration of the target's flavour."""
     path = target.build / f"config-{target.series}-{target.flavour}"
-    if path.is_file():
+    if path.is_file() and not target.update:
         return path
     with archive.locked(target):
         package = Package(target, "linux-config")
-        package.get()
+        package.get(target.update)
         listed = archive.text_of("dpkg-deb", "--contents", str(package.deb))
         start = f"config.{target.arch.debian}_none_"
         flavours = re.findall(rf"/{re.escape(start)}([^/]*)\.xz$", listed, re.MULTILINE)
@@ -77,5 +81,9 @@ def configuration(target):
             package.unpack(["tar", "-xO", "--wildcards",
                             f"*/{start}{target.flavour}.xz"],
                            ["xz", "-dc"], out=out)
-        new.rename(path)
+        # A file that stays the same does not configure the kernel again.
+        if path.is_file() and path.read_bytes() == new.read_bytes():
+            new.unlink()
+        else:
+            new.rename(path)
     return path

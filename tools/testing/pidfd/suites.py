@@ -16,6 +16,8 @@ import frontdoor
 import guest
 import ktap
 import models
+import package
+import system
 from output import Fault, USAGE
 from target import HERE, TOP
 
@@ -73,8 +75,10 @@ class Suite:
         """Runs parts by their names."""
         self.log.mkdir(parents=True, exist_ok=True)
         for part in parts:
+            start = time.monotonic()
             print(f"test: {part}", flush=True)
             self.parts()[part](self)
+            print(f"test: {part} took {time.monotonic() - start:.0f} s", flush=True)
 
     def results(self, path, expected=None, **options):
         """Prints the results in a log and adds them to the tally. Returns their counts."""
@@ -323,6 +327,22 @@ class Suite:
         print("\n".join(line for line in ktap.lines_of(self.log / "soak.log")
                         if line.startswith("#")), flush=True)
 
+    def part_system(self):
+        """A Debian with our packages, with C pidfds and with Rust pidfds."""
+        if not shutil.which("mmdebstrap") or not shutil.which("dh"):
+            self.tally.skip("system: needs mmdebstrap and debhelper, of Debian")
+            return
+        try:
+            packages = package.packages(self.target, self.target.build / "system/packages",
+                                        headers=False)
+            image = system.Image(self.target, "trixie", packages)
+            image.make()
+        except Fault as fault:
+            print(fault)
+            self.tally.fail("system: the image cannot be made")
+            return
+        system.compare(self.machine, image, system.PART, self.tally)
+
     def part_frontdoor(self):
         """The commands of a user, and their output."""
         log = self.log / "frontdoor.log"
@@ -332,7 +352,7 @@ class Suite:
 
 
 USUAL = ("models", "kunit", "upstream", "ours", "builtin", "rustless", "programs", "soak",
-         "frontdoor")
+         "system", "frontdoor")
 
 
 def chosen(who, words, usual):

@@ -109,12 +109,16 @@ class Target:
 
     build: pathlib.Path
     series: str = "7.3"
+    # Fetch the archive's newest source and configuration of the series.
+    update: bool = False
     # A tree of the user's; None: that of the series, which is fetched.
     kernel_src: pathlib.Path | None = None
     arch: Architecture = X86_64
     # A key of CONFIGURATIONS, and of Debian's configurations one.
     config: str = "small"
     flavour: str = "cloud-amd64"
+    # A file with the key and certificate that sign modules, in place of a new key.
+    module_key: pathlib.Path | None = None
     # Fragments in kernel/configs, over that of the configuration: rust_pidfd_NAME.config.
     fragments: tuple[str, ...] = ()
     # Of the objects, below the build folder, in place of what follows from the above.
