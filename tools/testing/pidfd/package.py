@@ -93,8 +93,8 @@ def kernel_version(target):
     return ".".join(parts) + extra.replace("-rc", "~rc")
 
 
-def linux(target, ours, env, headers):
-    """The kernel's image, and headers if they are wanted."""
+def linux(target, ours, env):
+    """The kernel's image and headers."""
     hook = (f"{sys.executable} -B {HERE / 'package.py'} debian {target.tools.RUSTC} "
             f"{target.tools.llvm('clang')}")
     if "%" in hook or "'" in hook or " " in str(HERE):
@@ -102,8 +102,7 @@ def linux(target, ours, env, headers):
     env = {
         **env, "KDEB_SOURCENAME": SOURCE, "KDEB_CHANGELOG_DIST": ours["Distribution"],
         "KDEB_PKGVERSION": f"{kernel_version(target)}+rustpidfd{ours['Version']}-1",
-        "DEB_BUILD_PROFILES": f"pkg.{SOURCE}.nokerneldbg" +
-                              ("" if headers else f" pkg.{SOURCE}.nokernelheaders"), "DEB_BUILD_OPTIONS": "terse",
+        "DEB_BUILD_PROFILES": f"pkg.{SOURCE}.nokerneldbg", "DEB_BUILD_OPTIONS": "terse",
         "DPKG_FLAGS": f"--hook-build='{hook}'",
     }
     build.run(target, "packages of the kernel", target.log / "deb-linux.log", "-C", target.tree,
@@ -124,10 +123,10 @@ def rust_pidfd(target, env):
         die(f"rust-pidfd cannot be built; see {log}")
 
 
-def up_to_date(target, out, headers):
+def up_to_date(target, out):
     """Whether the packages in a folder are of the kernel as it is built."""
     found = list(out.glob("*.deb"))
-    if len(found) != (3 if headers else 2):
+    if len(found) != 3:
         return False
     made_of = [target.objects / "pidfd-stamp", HERE / "package.py",
                *(path for path in PACKAGE.rglob("*") if path.is_file())]
@@ -135,20 +134,40 @@ def up_to_date(target, out, headers):
             max(path.stat().st_mtime_ns for path in made_of))
 
 
-def packages(target, out, headers=True):
-    """Builds the packages in a folder, unless they are up to date. Returns their paths."""
-    if up_to_date(target, out, headers):
+def packages(target, out, compression="xz"):
+    """Builds the packages in a folder, unless they are up to date. Returns their paths: the
+    headers, the image, and rust-pidfd."""
+    if up_to_date(target, out):
         return sorted(out.glob("*.deb"))
     ours = changelog()
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     name, address = re.fullmatch("(.*) <(.*)>", ours["Maintainer"]).groups()
     # The same tree gives the same packages, whenever they are built.
-    env = {"DEBFULLNAME": name, "DEBEMAIL": address, "SOURCE_DATE_EPOCH": ours["Timestamp"]}
+    env = {"DEBFULLNAME": name, "DEBEMAIL": address, "SOURCE_DATE_EPOCH": ours["Timestamp"],
+           "KDEB_COMPRESS": compression}
     rust_pidfd(target, env)
-    linux(target, ours, env, headers)
+    linux(target, ours, env)
     move(target, out)
     return sorted(out.glob("*.deb"))
+
+
+def modules(target, headers, folder):
+    """Builds the modules against a package of headers alone. Returns their paths."""
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    log = target.log / "headers-modules.log"
+    with open(log, "wb") as out:
+        subprocess.run(["dpkg-deb", "-x", headers, folder / "root"], check=True, stdout=out,
+                       stderr=out)
+    for name in ("Kbuild", "kernel/pidfd", "samples/rust"):
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        (shutil.copytree if (TOP / name).is_dir() else shutil.copy)(TOP / name,
+                                                                    folder / "source" / name)
+    installed = next((folder / "root/usr/src").iterdir())
+    build.run(target, "modules, against the headers of the package", log, "-C", installed,
+              f"M={folder}/source", "modules")
+    return sorted((folder / "source").rglob("*.ko"))
 
 
 def deb(target):

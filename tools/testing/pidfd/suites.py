@@ -333,14 +333,21 @@ class Suite:
             self.tally.skip("system: needs mmdebstrap and debhelper, of Debian")
             return
         try:
-            packages = package.packages(self.target, self.target.build / "system/packages",
-                                        headers=False)
-            image = system.Image(self.target, "trixie", packages)
+            packages = system.packages_of(self.target)
+            image = system.Image(self.target, "trixie", packages[1:])
             image.make()
-        except Fault as fault:
+            modules = package.modules(self.target, packages[0], self.target.build / "system/extmod")
+        except (Fault, OSError, subprocess.SubprocessError) as fault:
             print(fault)
-            self.tally.fail("system: the image cannot be made")
+            self.tally.fail("system: packages, image or modules cannot be made")
             return
+        module, watch = (shlex.quote(str(path)) for path in modules)
+        status = self.guest("headers", f"""
+            insmod {module} && python3 -c 'import os; os.pidfd_open(1)' &&
+            [ $(cat {CREATED}) -gt 0 ] && insmod {watch} pid=$$ && rmmod rust_pidfd_watch""",
+                            load=False)
+        self.tally.check(not status, "system: modules built against the headers of the package "
+                         f"load and work: {', '.join(path.name for path in modules)}")
         system.compare(self.machine, image, system.PART, self.tally)
 
     def part_frontdoor(self):

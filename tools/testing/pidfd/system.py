@@ -137,6 +137,11 @@ class Image:
         return found[0]
 
 
+def packages_of(target):
+    """The packages for an image, which need not be small."""
+    return package.packages(target, target.build / "system" / f"packages-{target.folder}", "none")
+
+
 class System(guest.Guest):
     """A Debian that runs."""
 
@@ -275,8 +280,7 @@ def run(machine, release):
     if machine.command is None and not sys.stdin.isatty():
         die("a login needs a terminal; use CMD='...' without one", USAGE)
     build.kernel(target)
-    image = Image(target, release, package.packages(target, target.build / "system/packages",
-                                                    headers=False))
+    image = Image(target, release, packages_of(target)[1:])
     image.make()
     one = System(machine, image)
     return one.login() if machine.command is None else one.run()
