@@ -288,12 +288,17 @@ class Guest:
             args += ["--shell", start]
         else:
             args += ["--show-boot-console", "--script-sh", f"exec {shlex.quote(str(start))}"]
-            qemu += ["-device", "virtio-serial-pci,id=pidfd"]
-            folder = str(self.folder).replace(",", ",,")
-            for port in ("out", "err"):
-                qemu += ["-chardev", f"file,id=pidfd-{port},path={folder}/{port}", "-device",
-                         f"virtserialport,bus=pidfd.0,name=pidfd.{port},chardev=pidfd-{port}"]
+            qemu += self.ports()
         return [str(word) for word in (*args, "--qemu-opts", *qemu)]
+
+    def ports(self):
+        """Options of QEMU: the ports through which the command's output comes."""
+        folder = str(self.folder).replace(",", ",,")
+        words = ["-device", "virtio-serial-pci,id=pidfd"]
+        for port in ("out", "err"):
+            words += ["-chardev", f"file,id=pidfd-{port},path={folder}/{port}", "-device",
+                      f"virtserialport,bus=pidfd.0,name=pidfd.{port},chardev=pidfd-{port}"]
+        return words
 
     def emulator_version(self):
         """(major, minor) of QEMU."""

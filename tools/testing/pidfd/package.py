@@ -143,7 +143,7 @@ def packages(target, out, compression="xz"):
     shutil.rmtree(out, ignore_errors=True)
     out.mkdir(parents=True)
     name, address = re.fullmatch("(.*) <(.*)>", ours["Maintainer"]).groups()
-    # The same tree gives the same packages, whenever they are built.
+    # Time stamps in the packages are that of the changelog.
     env = {"DEBFULLNAME": name, "DEBEMAIL": address, "SOURCE_DATE_EPOCH": ours["Timestamp"],
            "KDEB_COMPRESS": compression}
     rust_pidfd(target, env)

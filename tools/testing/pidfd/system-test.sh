@@ -55,28 +55,26 @@ credentials=$(busctl call org.freedesktop.DBus / org.freedesktop.DBus GetConnect
 	org.freedesktop.systemd1 2>&1)
 answer "pidfd of a D-Bus peer" 1 "$(grep -c '"ProcessFD" h' <<<"$credentials")"
 
-if command -v podman >/dev/null; then
-	# overlayfs cannot take ext2 as its upper layer.
-	mkdir -p /var/lib/containers
-	mount -t tmpfs containers /var/lib/containers
-	mkdir -p /tmp/root/bin
-	cp /run/host/bin/busybox /tmp/root/bin/
-	ln -s busybox /tmp/root/bin/sh
-	tar -C /tmp/root -c . | podman import --quiet - box >/dev/null
-	podman() { command podman --log-level=error "$@"; }
-	run=(podman run --network=none)
-	"${run[@]}" --rm box /bin/busybox sh -c 'exit 5'
-	answer "container that exits" 5 $?
-	"${run[@]}" --detach --name=c box /bin/busybox sleep 1000 >/dev/null
-	answer "exec in a container" inside "$(podman exec c /bin/busybox echo inside)"
-	answer "pause of a container" paused \
-		"$(podman pause c >/dev/null && podman inspect -f '{{.State.Status}}' c)"
-	podman unpause c >/dev/null
-	podman kill c >/dev/null
-	answer "killed container" 137 "$(podman wait c)"
-	podman rm --force c >/dev/null
-	answer "containers left" 0 "$(podman ps --all --quiet | wc -l)"
-fi
+# overlayfs cannot take ext2 as its upper layer.
+mkdir -p /var/lib/containers
+mount -t tmpfs containers /var/lib/containers
+mkdir -p /tmp/root/bin
+cp /run/host/bin/busybox /tmp/root/bin/
+ln -s busybox /tmp/root/bin/sh
+tar -C /tmp/root -c . | podman import --quiet - box >/dev/null
+podman() { command podman --log-level=error "$@"; }
+run=(podman run --network=none)
+"${run[@]}" --rm box /bin/busybox sh -c 'exit 5'
+answer "container that exits" 5 $?
+"${run[@]}" --detach --name=c box /bin/busybox sleep 1000 >/dev/null
+answer "exec in a container" inside "$(podman exec c /bin/busybox echo inside)"
+answer "pause of a container" paused \
+	"$(podman pause c >/dev/null && podman inspect -f '{{.State.Status}}' c)"
+podman unpause c >/dev/null
+podman kill c >/dev/null
+answer "killed container" 137 "$(podman wait c)"
+podman rm --force c >/dev/null
+answer "containers left" 0 "$(podman ps --all --quiet | wc -l)"
 
 # The switch, while process 1 holds pidfds of before.
 created() { cat /sys/kernel/debug/rust_pidfd/created 2>/dev/null || echo 0; }

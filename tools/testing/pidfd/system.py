@@ -23,7 +23,7 @@ import package
 from output import Fault, USAGE, say
 from target import HERE
 
-# The releases of Debian, by what the user says.
+# The releases of Debian that RELEASE= takes.
 RELEASES = ("trixie", "testing")
 # What a Debian has that boots, for the tests that are part of make test.
 BASE = ("dbus", "init", "initramfs-tools", "kmod", "libpam-systemd", "login", "passwd", "podman",
@@ -31,7 +31,6 @@ BASE = ("dbus", "init", "initramfs-tools", "kmod", "libpam-systemd", "login", "p
 # The file system of the image, which the kernel has to have, and the size of the image.
 FILE_SYSTEM = {"small": "ext2", "debian": "ext4"}
 SIZE = "8G"
-SECONDS = 300
 
 # For the kernel: leave the module out.
 LEFT_OUT = "module_blacklist=rust_pidfd"
@@ -138,7 +137,7 @@ class Image:
 
 
 def packages_of(target):
-    """The packages for an image, which need not be small."""
+    """The packages for an image, without compression."""
     return package.packages(target, target.build / "system" / f"packages-{target.folder}", "none")
 
 
@@ -187,11 +186,7 @@ class System(guest.Guest):
                            f"systemd.setenv=PIDFD_TOP={HERE}",
                            f"systemd.setenv=PIDFD_RUN={self.folder}"]
             words += ["-chardev", "file,id=console,path=/proc/self/fd/2,append=on",
-                      "-serial", "chardev:console", "-device", "virtio-serial-pci,id=pidfd"]
-            folder = str(self.folder).replace(",", ",,")
-            for port in ("out", "err"):
-                words += ["-chardev", f"file,id=pidfd-{port},path={folder}/{port}", "-device",
-                          f"virtserialport,bus=pidfd.0,name=pidfd.{port},chardev=pidfd-{port}"]
+                      "-serial", "chardev:console", *self.ports()]
         parameters += machine.append.split()
         words += ["-kernel", self.kernel, "-initrd", self.image.one("initrd.img-*"),
                   "-append", " ".join(parameters), *machine.qemu_options]
